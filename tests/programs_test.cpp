@@ -1,0 +1,557 @@
+// ./server and ./client, as child processes: what they print where, and how they end.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "support.hpp"
+
+namespace {
+
+const std::string WAIT = "Wait for Connection..................\n";
+const std::string ONLY_HERE =
+    "server: only this machine can connect; ./server 0.0.0.0 listens on every address\n";
+
+Program local_server(Program::On on = Program::On::pipes,
+                     const std::function<void()>& in_child = {}) {
+  return Program({"server", "127.0.0.1", "0"}, on, in_child);
+}
+
+Program client_of(Program& server, Program::On on = Program::On::pipes) {
+  return Program({"client", "127.0.0.1", std::to_string(server.port())}, on);
+}
+
+// A client of the test's own, to say what it likes byte by byte.
+net::Socket stranger_to(Program& server) {
+  net::Socket s(AF_INET, SOCK_STREAM);
+  s.connect({"127.0.0.1", server.port()});
+  server.wait_for_err(" connected\n");
+  return s;
+}
+
+// A server of the test's own, with ./client connected to it.
+struct Visited {
+  net::Socket listening = listening_socket();
+  Program client{{"client", "127.0.0.1", std::to_string(listening.getsockname().port)}};
+  net::Socket s = listening.accept().first;
+};
+
+// The whole talk of the two programs, all lines typed beforehand: what each prints on stdout.
+struct Talk {
+  std::string server, client;
+};
+Talk talk(const std::string& typed_at_server, const std::string& typed_at_client) {
+  Program server = local_server();
+  Program client = client_of(server);
+  server.type(typed_at_server);
+  client.type(typed_at_client);
+  EXPECT_EQ(client.wait(), 0) << client.err;
+  EXPECT_EQ(server.wait(), 0) << server.err;
+  return {server.out, client.out};
+}
+
+// Given arguments: the program says one line and the usage, and ends with 2.
+void expect_refused(const std::vector<std::string>& arguments, const std::string& line) {
+  Program program(arguments);
+  EXPECT_EQ(program.wait(), 2);
+  EXPECT_EQ(program.out, "");
+  const std::string& name = arguments[0];
+  EXPECT_EQ(program.err, name + ": " + line + "\n" + name + ": usage: " + name +
+                             (name == "server" ? " [HOST [PORT]]\n" : " HOST [PORT]\n"));
+}
+
+void close_stdin() { ::close(STDIN_FILENO); }
+void close_stdout() { ::close(STDOUT_FILENO); }
+void fill_stdout() { ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO); }
+
+TEST(Talk, TakesTurnsUntilTheClientTypesAnEmptyLine) {
+  const Talk t = talk("fine, and you?\nbye\nnot read\n", "how are you?\nwell\n\n");
+  EXPECT_EQ(t.server, WAIT +
+                          "Received message: how are you?\n"
+                          "input data:"
+                          "Received message: well\n"
+                          "input data:");
+  EXPECT_EQ(t.client,
+            "input data:fine, and you?\n"
+            "input data:bye\n"
+            "input data:");
+}
+
+TEST(Talk, TakesTurnsUntilTheServerTypesAnEmptyLine) {
+  const Talk t = talk("one\n\n", "1\n2\n3\n");
+  EXPECT_EQ(t.server, WAIT + "Received message: 1\ninput data:Received message: 2\ninput data:");
+  EXPECT_EQ(t.client, "input data:one\ninput data:");
+}
+
+TEST(Talk, CarriesChinese) {
+  const Talk t = talk("你好，树莓派！\n再见\n", "你好，服务器！\n温度 21.5 ℃\n\n");
+  EXPECT_EQ(t.server, WAIT +
+                          "Received message: 你好，服务器！\n"
+                          "input data:"
+                          "Received message: 温度 21.5 ℃\n"
+                          "input data:");
+  EXPECT_EQ(t.client,
+            "input data:你好，树莓派！\n"
+            "input data:再见\n"
+            "input data:");
+}
+
+TEST(Talk, EndsAtOnceWhereTheFirstLineIsEmpty) {
+  const Talk t = talk("", "\n");
+  EXPECT_EQ(t.server, WAIT);
+  EXPECT_EQ(t.client, "input data:");
+}
+
+TEST(Talk, CarriesALineOf1024BytesAsOneMessage) {
+  const std::string line(1024, 'x');
+  const Talk t = talk(line + "\n", line + "\n\n");
+  EXPECT_EQ(t.server, WAIT + "Received message: " + line + "\ninput data:");
+  EXPECT_EQ(t.client, "input data:" + line + "\ninput data:");
+}
+
+TEST(Talk, Lasts300Turns) {
+  std::string typed, server = WAIT, client;
+  for (int i = 1; i <= 300; ++i) {
+    const std::string line = "line " + std::to_string(i) + "\n";
+    typed += line;
+    server += "Received message: " + line + "input data:";
+    client += "input data:" + line;
+  }
+  const Talk t = talk(typed, typed + "\n");
+  EXPECT_EQ(t.server, server);
+  EXPECT_EQ(t.client, client + "input data:");
+}
+
+TEST(Talk, SendsALineThatTheInputEndsWithoutANewline) {
+  Program server = local_server();
+  Program client = client_of(server);
+  client.type("unfinished");
+  client.end_input();
+  server.wait_for_out("Received message: unfinished\ninput data:");
+  server.type("answer\n");
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(client.out, "input data:answer\ninput data:");
+  EXPECT_EQ(server.wait(), 0);
+}
+
+// The messages among what a program has printed, joined.
+std::string messages(const std::string& out) {
+  std::string joined = out;
+  for (const std::string& other :
+       {WAIT, std::string("Received message: "), std::string("input data:"), std::string("\n")})
+    for (std::size_t at; (at = joined.find(other)) != std::string::npos;)
+      joined.erase(at, other.size());
+  return joined;
+}
+
+// There is no framing: a line of more than 1024 bytes comes in pieces, and the turns fall out of
+// step.
+TEST(LongLine, ReachesTheServerInPiecesThatJoinedAreTheLine) {
+  const std::string line = repeat("汉字", 500);
+  Program server = local_server();
+  Program client = client_of(server);
+  client.type(line + "\n");
+  server.type(repeat("next\n", 20));
+  server.wait_until([&] { return messages(server.out).size() >= line.size(); }, "all of the line");
+  EXPECT_EQ(messages(server.out), line);
+}
+
+TEST(LongLine, ReachesTheClientInPiecesThatJoinedAreTheLine) {
+  const std::string line = repeat("漢字", 500);
+  Program server = local_server();
+  Program client = client_of(server);
+  server.type(line + "\n");
+  client.type(repeat("next\n", 20));
+  client.wait_until([&] { return messages(client.out).size() >= line.size(); }, "all of the line");
+  EXPECT_EQ(messages(client.out), line);
+}
+
+TEST(ByteByByte, TheServerShowsWholeCharacters) {
+  Program server = local_server();
+  net::Socket client = stranger_to(server);
+  std::string expected = WAIT;
+  for (const std::string piece : {"\xE4", "\xBD", "\xA0", "\xE5", "\xA5", "\xBD", "!"}) {
+    client.sendall(piece);
+    expected += "Received message: ";
+    if (piece == "\xA0") expected += "你";
+    if (piece == "\xBD" && expected.find("你") != std::string::npos) expected += "好";
+    if (piece == "!") expected += "!";
+    expected += "\ninput data:";
+    server.wait_for_out(expected);
+    server.type("ok\n");
+    EXPECT_EQ(client.recv(1024), "ok");
+  }
+  EXPECT_EQ(server.out, expected);
+}
+
+TEST(ByteByByte, TheClientShowsWholeCharacters) {
+  Visited v;
+  std::string expected = "input data:";
+  for (const std::string piece : {"\xE4", "\xBD", "\xA0", "\xE5", "\xA5", "\xBD", "!"}) {
+    v.client.wait_for_out(expected);
+    v.client.type("ok\n");
+    EXPECT_EQ(v.s.recv(1024), "ok");
+    v.s.sendall(piece);
+    if (piece == "\xA0") expected += "你";
+    if (piece == "\xBD" && expected.find("你") != std::string::npos) expected += "好";
+    if (piece == "!") expected += "!";
+    expected += "\ninput data:";
+  }
+  v.client.wait_for_out(expected);
+  EXPECT_EQ(v.client.out, expected);
+}
+
+TEST(Stderr, HasWhatTheServerSaysBesides) {
+  Program server = local_server();
+  const std::string port = std::to_string(server.port());
+  net::Socket client = stranger_to(server);
+  const std::string address = net::to_string(client.getsockname());
+  client.close();
+  EXPECT_EQ(server.wait(), 0);
+  EXPECT_EQ(server.err, "server: listening on 127.0.0.1:" + port + "\n" + ONLY_HERE + "server: " +
+                            address + " connected\nserver: the client closed the connection\n");
+  EXPECT_EQ(server.out, WAIT);
+}
+
+TEST(Stderr, HasWhatTheClientSaysBesides) {
+  Visited v;
+  v.client.type("hello\n");
+  EXPECT_EQ(v.s.recv(1024), "hello");
+  v.s.close();
+  EXPECT_EQ(v.client.wait(), 0);
+  EXPECT_EQ(v.client.err, "client: the server closed the connection\n");
+  EXPECT_EQ(v.client.out, "input data:");
+}
+
+TEST(Stderr, HasNoHintWhereOthersCanConnect) {
+  Program server({"server", "0.0.0.0", "0"});
+  const std::string port = std::to_string(server.port());
+  server.wait_for_out(WAIT);
+  EXPECT_EQ(server.err, "server: listening on 0.0.0.0:" + port + "\n");
+}
+
+TEST(Stdout, ShowsThePromptAndTheMessageBeforeItWaits) {
+  Program server = local_server();
+  server.wait_for_out(WAIT);
+  Program client = client_of(server);
+  client.wait_for_out("input data:");
+  client.type("hello\n");
+  server.wait_for_out("Received message: hello\ninput data:");
+}
+
+TEST(EndOfInput, EndsTheTalkAsAnEmptyLineDoes) {
+  Program server = local_server();
+  Program client = client_of(server);
+  client.end_input();
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(client.err, "");
+  EXPECT_EQ(server.wait(), 0);
+
+  Program other_server = local_server();
+  Program other_client = client_of(other_server);
+  other_client.type("hello\n");
+  other_server.end_input();
+  EXPECT_EQ(other_server.wait(), 0);
+  EXPECT_EQ(other_server.err.find("closed"), std::string::npos) << other_server.err;
+  EXPECT_EQ(other_client.wait(), 0);
+}
+
+TEST(Terminal, TakesATalkTypedByKeys) {
+  Program server = local_server(Program::On::terminal);
+  Program client = client_of(server, Program::On::terminal);
+  client.wait_for_out("input data:");
+  client.type("你好\r");
+  server.wait_for_out("Received message: 你好\r\ninput data:");
+  server.type("fine\r");
+  client.wait_for_out("fine\r\ninput data:");
+  client.type("\r");
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(server.wait(), 0);
+  EXPECT_EQ(client.out, "input data:你好\r\nfine\r\ninput data:\r\n");
+  EXPECT_EQ(server.out,
+            "Wait for Connection..................\r\n"
+            "Received message: 你好\r\ninput data:fine\r\n");
+}
+
+TEST(Terminal, CtrlDEndsTheTalk) {
+  Program server = local_server();
+  Program client = client_of(server, Program::On::terminal);
+  client.wait_for_out("input data:");
+  client.type("\x04");
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST(Terminal, CtrlCEndsTheProgramBySigintAndThePeerSeesItClose) {
+  Program server = local_server(Program::On::terminal);
+  Program client = client_of(server, Program::On::terminal);
+  client.wait_for_out("input data:");
+  server.wait_for_err("connected");
+  client.type("\x03");
+  EXPECT_EQ(client.wait(), -SIGINT);
+  server.wait_for_err("server: the client closed the connection\n");
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST(Arguments, AskForHelp) {
+  for (const std::string option : {"-h", "--help"}) {
+    Program server({"server", option}), client({"client", option});
+    EXPECT_EQ(server.wait(), 0);
+    EXPECT_EQ(client.wait(), 0);
+    EXPECT_EQ(server.out + server.err, "usage: server [HOST [PORT]]\n");
+    EXPECT_EQ(client.out + client.err, "usage: client HOST [PORT]\n");
+  }
+}
+
+TEST(Arguments, AreRefusedWhereTheyAreTooManyOrTooFew) {
+  expect_refused({"server", "127.0.0.1", "0", "more"}, "too many arguments");
+  expect_refused({"client", "127.0.0.1", "1", "more"}, "one or two arguments are needed");
+  expect_refused({"client"}, "one or two arguments are needed");
+}
+
+TEST(Arguments, AreRefusedWhereAnOptionIsUnknown) {
+  expect_refused({"server", "--port"}, "unknown option \"--port\"");
+  expect_refused({"client", "-p", "7000"}, "unknown option \"-p\"");
+}
+
+TEST(Arguments, AreRefusedWhereThePortIsNone) {
+  for (const std::string port :
+       {"70000", "65536", "72536", "4294974296", "-1", "+7000", " 7000", "7000x", ""})
+    for (const std::string program : {"server", "client"})
+      expect_refused({program, "127.0.0.1", port},
+                     "port \"" + port + "\": not a number from 0 to 65535");
+  expect_refused({"client", "127.0.0.1", "0"}, "port 0: no server listens there");
+}
+
+// Port 7000 of 127.0.0.1 may be taken; an address of this process's own is not.
+std::string own_address() {
+  const int id = ::getpid();
+  return "127." + std::to_string(100 + id / 62500 % 100) + '.' + std::to_string(id / 250 % 250) +
+         '.' + std::to_string(1 + id % 250);
+}
+
+TEST(Arguments, PortIs7000WhereNoneIsGiven) {
+  const std::string host = own_address();
+  Program server({"server", host});
+  server.wait_for_err("server: listening on " + host + ":7000\n");
+  Program client({"client", host});
+  server.wait_for_err(" connected\n");
+  client.type("\n");
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_EQ(server.wait(), 0);
+}
+
+TEST(Error, NobodyListens) {
+  const net::Socket silent = bound_socket();
+  const net::Address nobody = silent.getsockname();
+  Program client({"client", nobody.host, std::to_string(nobody.port)});
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_EQ(client.err, "client: connect " + net::to_string(nobody) + ": Connection refused\n");
+  EXPECT_EQ(client.out, "");
+}
+
+TEST(Error, UnknownHost) {
+  Program client({"client", "a b"}), server({"server", "a b"});
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_EQ(client.err, "client: getaddrinfo \"a b\": Name or service not known\n");
+  EXPECT_EQ(server.err, "server: getaddrinfo \"a b\": Name or service not known\n");
+}
+
+TEST(Error, PortInUse) {
+  const net::Socket listening = listening_socket();
+  const net::Address taken = listening.getsockname();
+  Program server({"server", taken.host, std::to_string(taken.port)});
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_EQ(server.err, "server: bind " + net::to_string(taken) + ": Address already in use\n");
+  EXPECT_EQ(server.out, "");
+}
+
+TEST(Error, AddressOfAnotherMachine) {
+  Program server({"server", "192.0.2.1"});
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_EQ(server.err, "server: bind 192.0.2.1:7000: Cannot assign requested address\n");
+}
+
+// In a namespace of its own the machine gets a name that nobody resolves.
+bool give_a_name(const char* name) {
+  const bool own = ::unshare(CLONE_NEWUTS) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWUTS) == 0;
+  return own && ::sethostname(name, std::string_view(name).size()) == 0;
+}
+
+TEST(Error, OwnNameUnresolved) {
+  constexpr int NO_NAMESPACE = 77;
+  Program server({"server"}, Program::On::pipes, [] {
+    if (!give_a_name("a b")) ::_exit(NO_NAMESPACE);
+  });
+  const int status = server.wait();
+  if (status == NO_NAMESPACE) GTEST_SKIP() << "no namespace may be made here";
+  EXPECT_EQ(status, 1);
+  EXPECT_EQ(server.err,
+            "server: getaddrinfo \"a b\": Name or service not known; try ./server 0.0.0.0\n");
+}
+
+// "localhost" is a name that every machine resolves.
+TEST(Arguments, HostIsTheMachinesOwnNameWhereNoneIsGiven) {
+  constexpr int NO_NAMESPACE = 77;
+  Program server({"server"}, Program::On::pipes, [] {
+    if (!give_a_name("localhost")) ::_exit(NO_NAMESPACE);
+    // A net of its own too, so that port 7000 is free; its loopback is down, which bind allows.
+    if (::unshare(CLONE_NEWNET) != 0) ::_exit(NO_NAMESPACE);
+  });
+  try {
+    server.wait_for_out(WAIT);
+  } catch (const std::runtime_error&) {
+    if (server.wait() == NO_NAMESPACE) GTEST_SKIP() << "no namespace may be made here";
+    throw;
+  }
+  EXPECT_EQ(server.err, "server: listening on 127.0.0.1:7000\n" + ONLY_HERE);
+}
+
+TEST(Error, StdoutFull) {
+  Program server = local_server(Program::On::pipes, fill_stdout);
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_NE(server.err.find("\nserver: stdout: No space left on device\n"), std::string::npos)
+      << server.err;
+
+  net::Socket listening = listening_socket();
+  Program client({"client", "127.0.0.1", std::to_string(listening.getsockname().port)},
+                 Program::On::pipes, fill_stdout);
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_EQ(client.err, "client: stdout: No space left on device\n");
+
+  for (const std::string name : {"server", "client"}) {
+    Program help({name, "--help"}, Program::On::pipes, fill_stdout);
+    EXPECT_EQ(help.wait(), 1);
+    EXPECT_EQ(help.err, name + ": stdout: No space left on device\n");
+  }
+}
+
+TEST(Error, StdinClosed) {
+  Program server = local_server(Program::On::pipes, close_stdin);
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall("not what is typed");
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_NE(server.err.find("\nserver: stdin: Bad file descriptor\n"), std::string::npos)
+      << server.err;
+  EXPECT_EQ(stranger.recv(1024), "");
+
+  net::Socket listening = listening_socket();
+  Program client({"client", "127.0.0.1", std::to_string(listening.getsockname().port)},
+                 Program::On::pipes, close_stdin);
+  net::Socket s = listening.accept().first;
+  s.sendall("not what is typed");
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_EQ(client.err, "client: stdin: Bad file descriptor\n");
+}
+
+TEST(Error, StdoutClosed) {
+  Program server = local_server(Program::On::pipes, close_stdout);
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_NE(server.err.find("\nserver: stdout: Bad file descriptor\n"), std::string::npos)
+      << server.err;
+
+  net::Socket listening = listening_socket();
+  Program client({"client", "127.0.0.1", std::to_string(listening.getsockname().port)},
+                 Program::On::pipes, close_stdout);
+  net::Socket s = listening.accept().first;
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_EQ(client.err, "client: stdout: Bad file descriptor\n");
+  EXPECT_EQ(s.recv(1024), "") << "what is printed went to the peer";
+}
+
+// stdin's number is free and no higher one may be had.
+TEST(Error, NoDescriptorAboveStderr) {
+  Program server = local_server(Program::On::pipes, [] {
+    close_stdin();
+    const rlimit three{3, 3};
+    ::setrlimit(RLIMIT_NOFILE, &three);
+  });
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_EQ(server.err, "server: socket: Invalid argument\n");
+}
+
+TEST(Peer, ClosesWhileOneTypes) {
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall("hello");
+  server.wait_for_out("input data:");
+  stranger.close();
+  server.type("are you there?\n");
+  EXPECT_EQ(server.wait(), 0);
+  EXPECT_NE(server.err.find("\nserver: the client closed the connection\n"), std::string::npos);
+
+  Visited v;
+  v.client.wait_for_out("input data:");
+  v.s.close();
+  v.client.type("are you there?\n");
+  EXPECT_EQ(v.client.wait(), 0);
+  EXPECT_EQ(v.client.err, "client: the server closed the connection\n");
+}
+
+TEST(Peer, HasClosedHalfAndIsStillAnswered) {
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall("over to you");
+  server.wait_for_out("Received message: over to you\ninput data:");
+  server.type("thanks\n\n");
+  EXPECT_EQ(stranger.recv(1024), "thanks");
+}
+
+// Each restart takes the port that the server before it, which closed first, has just left.
+TEST(Restart, WorksAtOnceTwentyTimes) {
+  std::string port = "0";
+  for (int i = 0; i < 20; ++i) {
+    Program server({"server", "127.0.0.1", port});
+    port = std::to_string(server.port());
+    net::Socket client = stranger_to(server);
+    client.sendall("hello");
+    server.type("\n");
+    EXPECT_EQ(server.wait(), 0) << server.err;
+    EXPECT_EQ(client.recv(1024), "");
+  }
+}
+
+TEST(Escape, SequencesNeverReachStdout) {
+  const std::string hostile =
+      "\x1B]0;title\x07\x1B]52;c;bHM=\x07\x1B[2J\x1B"
+      "c\x9B"
+      "31m\u009B2J\r\b\x7F\x0E";
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall(hostile);
+  server.wait_for_out("input data:");
+  Visited v;
+  v.client.type("hello\n");
+  EXPECT_EQ(v.s.recv(1024), "hello");
+  v.s.sendall(hostile);
+  v.client.wait_for_out("\ninput data:");
+  const std::string shown =
+      "\uFFFD]0;title\uFFFD\uFFFD]52;c;bHM=\uFFFD\uFFFD["
+      "2J\uFFFDc\uFFFD31m\uFFFD2J\uFFFD\uFFFD\uFFFD\uFFFD";
+  EXPECT_EQ(server.out, WAIT + "Received message: " + shown + "\ninput data:");
+  EXPECT_EQ(v.client.out, "input data:" + shown + "\ninput data:");
+}
+
+TEST(Memory, DoesNotGrowOver20000Turns) {
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  long early = 0;
+  for (int turn = 1; turn <= 20000; ++turn) {
+    stranger.sendall("question");
+    server.type("answer\n");
+    ASSERT_EQ(stranger.recv(1024), "answer");
+    if (turn == 1000) early = server.resident();
+    if (turn % 1000 == 0)
+      server.wait_until([&] { return messages(server.out).size() > 0; }, "output");
+    if (server.out.size() > 100000) server.out.clear();
+  }
+  ASSERT_GT(early, 0);
+  EXPECT_LE(server.resident(), early + 64) << "KiB";
+}
+
+}  // namespace
