@@ -15,7 +15,7 @@ BUILD = build
 OUT = .
 TEST_OBJECTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
 # The tests can script what these calls return; the product's own objects stay as they are.
-WRAPPED = accept close connect freeaddrinfo getaddrinfo gethostname getsockopt poll recv send
+WRAPPED = accept close connect fcntl freeaddrinfo getaddrinfo gethostname getsockopt poll recv send
 
 all: $(OUT)/server $(OUT)/client
 $(OUT)/server $(OUT)/client: $(OUT)/%: $(BUILD)/%.o $(BUILD)/net.o
@@ -40,6 +40,7 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)/tests
 	@echo "$$FLAGS" | cmp -s - $@ || echo "$$FLAGS" >$@
 
+sanitize: export ASAN_OPTIONS = quarantine_size_mb=1  # else what is freed counts as growth
 sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize \
 	  CXXFLAGS='$(CXXFLAGS) -g -fsanitize=address,undefined -fno-sanitize-recover=all'

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdarg>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -64,6 +65,7 @@ extern "C" {
 int __real_accept(int, sockaddr*, socklen_t*);
 int __real_close(int);
 int __real_connect(int, const sockaddr*, socklen_t);
+int __real_fcntl(int, int, ...);
 void __real_freeaddrinfo(addrinfo*);
 int __real_getaddrinfo(const char*, const char*, const addrinfo*, addrinfo**);
 int __real_gethostname(char*, size_t);
@@ -90,6 +92,14 @@ int __wrap_connect(int fd, const sockaddr* address, socklen_t size) {
   const int result = counted(__real_connect(fd, address, size));
   if (step < 0) errno = -step;
   return step < 0 ? -1 : result;
+}
+
+int __wrap_fcntl(int fd, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  const long argument = va_arg(arguments, long);
+  va_end(arguments);
+  return next_step("fcntl") < 0 ? -1 : __real_fcntl(fd, command, argument);
 }
 
 void __wrap_freeaddrinfo(addrinfo* list) {
@@ -250,7 +260,7 @@ TEST_F(ShortSends, WhatWasTakenBeforeAnErrorArrivesInOrder) {
   const std::string bytes = pattern(100);
   auto [sender, receiver] = connection();
   script["send"] = {10, -EINTR, 20, -ECONNRESET};
-  EXPECT_EQ(error_of([&, s = &sender] { s->sendall(bytes); }).code(), std::errc::connection_reset);
+  EXPECT_EQ(error_of([&, &s = sender] { s.sendall(bytes); }).code(), std::errc::connection_reset);
   EXPECT_EQ(calls["send"], 4);
   sender.close();
   EXPECT_EQ(recv_all(receiver), bytes.substr(0, 30));
@@ -270,9 +280,9 @@ using Interrupted = Scripts;
 
 TEST_F(Interrupted, RecvWaitsOn) {
   auto [client, server] = connection();
-  Other sender([s = &server] {
+  Other sender([&s = server] {
     wait_for_interruptions(3);
-    s->sendall("at last");
+    s.sendall("at last");
   });
   const SignalStorm storm;
   EXPECT_EQ(client.recv(1024), "at last");
@@ -397,7 +407,7 @@ TEST_F(GonePeer, ThatClosedWithNothingUnreadMakesSendallThrowEpipe) {
   auto [client, server] = connection();
   server.close();
   EXPECT_EQ(client.recv(1), "");
-  EXPECT_EQ(error_of([s = &client] { s->sendall(pattern(4 << 20)); }).code(),
+  EXPECT_EQ(error_of([&s = client] { s.sendall(pattern(4 << 20)); }).code(),
             std::errc::broken_pipe);
 }
 
@@ -405,7 +415,7 @@ TEST_F(GonePeer, ThatClosedWithBytesUnreadMakesSendallThrowEconnreset) {
   auto [client, server] = connection();
   client.sendall("never read");
   server.close();
-  EXPECT_EQ(error_of([s = &client] { s->sendall(pattern(4 << 20)); }).code(),
+  EXPECT_EQ(error_of([&s = client] { s.sendall(pattern(4 << 20)); }).code(),
             std::errc::connection_reset);
 }
 
@@ -413,7 +423,7 @@ TEST_F(GonePeer, ThatResetMakesRecvThrowEconnreset) {
   auto [client, server] = connection();
   client.sendall("never read");
   server.close();
-  const std::system_error error = error_of([s = &client] { s->recv(1); });
+  const std::system_error error = error_of([&s = client] { s.recv(1); });
   EXPECT_EQ(error.code(), std::errc::connection_reset);
   EXPECT_STREQ(error.what(), "recv: Connection reset by peer");
 }
@@ -430,6 +440,19 @@ TEST_F(Failing, AcceptSaysWhy) {
   EXPECT_EQ(error.code(), std::errc::too_many_files_open);
   EXPECT_STREQ(error.what(), "accept: Too many open files");
   EXPECT_EQ(open_descriptors(), open);
+}
+
+// stdin's number is free, and no higher one is to be had.
+TEST_F(Failing, SocketSaysWhyAndLeavesStdinsNumberFree) {
+  const int keep = ::dup(STDIN_FILENO);
+  ::close(STDIN_FILENO);
+  script["fcntl"] = {-EMFILE};
+  const std::system_error error = error_of([] { net::Socket(AF_INET, SOCK_STREAM); });
+  EXPECT_EQ(::dup2(keep, STDIN_FILENO), STDIN_FILENO);
+  ::close(keep);
+  EXPECT_STREQ(error.what(), "socket: Too many open files");
+  EXPECT_EQ(calls["fcntl"], 1);
+  EXPECT_EQ(calls["close"], 3) << "stdin, the socket that took its number, and keep";
 }
 
 TEST_F(Failing, ResolverSaysWhatTheSystemSays) {

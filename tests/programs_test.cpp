@@ -3,10 +3,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#include <set>
 
 #include "support.hpp"
 
@@ -462,17 +459,6 @@ TEST(Error, StdoutClosed) {
   EXPECT_EQ(client.wait(), 1);
   EXPECT_EQ(client.err, "client: stdout: Bad file descriptor\n");
   EXPECT_EQ(s.recv(1024), "") << "what is printed went to the peer";
-}
-
-// stdin's number is free and no higher one may be had.
-TEST(Error, NoDescriptorAboveStderr) {
-  Program server = local_server(Program::On::pipes, [] {
-    close_stdin();
-    const rlimit three{3, 3};
-    ::setrlimit(RLIMIT_NOFILE, &three);
-  });
-  EXPECT_EQ(server.wait(), 1);
-  EXPECT_EQ(server.err, "server: socket: Invalid argument\n");
 }
 
 TEST(Peer, ClosesWhileOneTypes) {

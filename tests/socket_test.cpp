@@ -149,7 +149,7 @@ TEST(Socket, MovingHandsTheDescriptorOver) {
   EXPECT_EQ(open_descriptors(), open);
   moved.sendall("by the new owner");
   EXPECT_EQ(server.recv(1024), "by the new owner");
-  expect_error([&] { client.listen(1); }, EBADF, "listen");
+  expect_error([&s = client] { s.listen(1); }, EBADF, "listen");
 }
 
 TEST(Socket, AssigningClosesTheOldDescriptorAtOnce) {
@@ -161,7 +161,7 @@ TEST(Socket, AssigningClosesTheOldDescriptorAtOnce) {
   EXPECT_EQ(server.recv(1024), "");
   client.sendall("by the new owner");
   EXPECT_EQ(other_server.recv(1024), "by the new owner");
-  expect_error([&] { other_client.listen(1); }, EBADF, "listen");
+  expect_error([&s = other_client] { s.listen(1); }, EBADF, "listen");
 }
 
 TEST(Socket, AssigningToItselfChangesNothing) {

@@ -43,8 +43,9 @@ std::string pattern(std::size_t count);
 // A text many times over.
 std::string repeat(std::string_view text, std::size_t times);
 
-// One of the two programs, as a child process. Every wait has the deadline; after it the test fails
-// with what the program has printed, and the program is killed.
+// One of the two programs, as a child process; where RUNNER is set ("valgrind -q"), run by that.
+// Every wait has the deadline; after it the test fails with what the program has printed, and the
+// program is killed.
 class Program {
  public:
   // What its stdin and stdout are. On a terminal, out is what the screen shows: output and echo.
