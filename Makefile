@@ -45,6 +45,7 @@ sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize \
 	  CXXFLAGS='$(CXXFLAGS) -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 coverage:
+	@command -v gcovr >/dev/null || { echo "gcovr is missing: sudo apt-get install -y gcovr" >&2; exit 1; }
 	rm -rf build/coverage
 	$(MAKE) test BUILD=build/coverage OUT=build/coverage CXXFLAGS='-O0 --coverage'
 	gcovr --filter '[a-z]+\.cpp' --exclude-throw-branches --print-summary build/coverage

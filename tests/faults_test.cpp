@@ -27,6 +27,8 @@ namespace {
 // bytes; -E: fail with E (getaddrinfo: return E). A script that has come to its end: 0.
 thread_local std::map<std::string, std::deque<int>> script;
 thread_local std::map<std::string, int> calls;
+// What the resolver was asked for at last.
+thread_local addrinfo last_hints;
 // Over all threads: what the kernel really did.
 std::atomic<int> interrupted{0}, short_sends{0};
 
@@ -110,6 +112,7 @@ void __wrap_freeaddrinfo(addrinfo* list) {
 int __wrap_getaddrinfo(const char* host, const char* service, const addrinfo* hints,
                        addrinfo** list) {
   const int step = next_step("getaddrinfo");
+  last_hints = *hints;
   return step < 0 ? (errno = EMFILE, EAI_SYSTEM) : __real_getaddrinfo(host, service, hints, list);
 }
 
@@ -460,6 +463,12 @@ TEST_F(Failing, ResolverSaysWhatTheSystemSays) {
   const std::system_error error = error_of([] { net::gethostbyname("localhost"); });
   EXPECT_EQ(error.code(), std::errc::too_many_files_open);
   EXPECT_STREQ(error.what(), "getaddrinfo \"localhost\": Too many open files");
+}
+
+TEST_F(Failing, ResolverIsAskedForIPv4AndTcpAlone) {
+  net::gethostbyname("localhost");
+  EXPECT_EQ(last_hints.ai_family, AF_INET);
+  EXPECT_EQ(last_hints.ai_socktype, SOCK_STREAM);
 }
 
 TEST_F(Failing, ResolversListIsFreedOnce) {

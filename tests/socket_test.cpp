@@ -202,17 +202,20 @@ TEST(Socket, ClosingTwiceClosesOnce) {
   next.getsockname();
 }
 
+// Without stdin, stdout and stderr, their numbers are the lowest free ones.
 TEST(Socket, KeepsOffTheNumbersOfStdinStdoutAndStderr) {
-  const int keep = ::dup(STDIN_FILENO);
-  ::close(STDIN_FILENO);
+  constexpr int STANDARD[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  int keep[3];
+  for (const int fd : STANDARD) keep[fd] = ::dup(fd);
+  for (const int fd : STANDARD) ::close(fd);
+  int free[3];
   {
     const auto [client, server] = connection();
-    const int lowest = ::dup(keep);
-    EXPECT_EQ(lowest, STDIN_FILENO) << "a socket has taken stdin's number";
-    ::close(lowest);
+    for (const int fd : STANDARD) free[fd] = ::dup(keep[fd]);
   }
-  ::dup2(keep, STDIN_FILENO);
-  ::close(keep);
+  for (const int fd : STANDARD) ::dup2(keep[fd], fd);
+  for (const int fd : STANDARD) ::close(keep[fd]);
+  for (const int fd : STANDARD) EXPECT_EQ(free[fd], fd) << "a socket has taken it";
 }
 
 TEST(FailingCall, SaysWhichCallAndToWhom) {
