@@ -15,7 +15,7 @@ BUILD = build
 OUT = .
 TEST_OBJECTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
 # The tests can script what these calls return; the product's own objects stay as they are.
-WRAPPED = accept close connect fcntl freeaddrinfo getaddrinfo gethostname getsockopt poll recv send
+WRAPPED = accept close connect freeaddrinfo getaddrinfo gethostname getsockopt poll recv send
 
 all: $(OUT)/server $(OUT)/client
 $(OUT)/server $(OUT)/client: $(OUT)/%: $(BUILD)/%.o $(BUILD)/net.o
@@ -25,29 +25,29 @@ $(BUILD)/%.o: %.cpp $(BUILD)/flags
 
 check: test
 test: all $(BUILD)/run_tests
-	timeout 300 $(BUILD)/run_tests
+	timeout --foreground 300 $(BUILD)/run_tests </dev/null
 $(BUILD)/run_tests: $(TEST_OBJECTS) $(BUILD)/net.o
 	$(LINK) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS) -lgtest_main -lgtest -pthread
 $(TEST_OBJECTS): $(BUILD)/tests/%.o: tests/%.cpp $(BUILD)/flags | $(BUILD)/gtest
 	$(COMPILE) -I. -DPROGRAMS='"$(OUT)"' -pthread -MMD -MP -c -o $@ $<
 $(BUILD)/gtest: $(BUILD)/flags
-	@echo '#include <gtest/gtest.h>' | $(COMPILE) -E -x c++ - >$@ 2>&1 || \
+	@echo '#include <gtest/gtest.h>' | $(COMPILE) -E -x c++ - >$@ || \
 	  { echo 'GoogleTest is missing: sudo apt-get install -y libgtest-dev' >&2; exit 1; }
 
 # Changes whenever the flags do, and all is built again.
-export FLAGS = $(COMPILE) $(LINK) $(LDLIBS)
+export FLAGS = $(COMPILE) $(LINK) $(LDLIBS) $(WRAPPED) $(TEST_OBJECTS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)/tests
 	@echo "$$FLAGS" | cmp -s - $@ || echo "$$FLAGS" >$@
 
-sanitize: export ASAN_OPTIONS = quarantine_size_mb=1  # else what is freed counts as growth
+sanitize: export ASAN_OPTIONS := quarantine_size_mb=1:$(ASAN_OPTIONS)  # else what is freed counts as growth
 sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize \
 	  CXXFLAGS='$(CXXFLAGS) -g -fsanitize=address,undefined -fno-sanitize-recover=all'
 coverage:
 	@command -v gcovr >/dev/null || { echo "gcovr is missing: sudo apt-get install -y gcovr" >&2; exit 1; }
 	rm -rf build/coverage
-	$(MAKE) test BUILD=build/coverage OUT=build/coverage CXXFLAGS='-O0 --coverage'
+	$(MAKE) test BUILD=build/coverage OUT=build/coverage CXXFLAGS='$(CXXFLAGS) -O0 --coverage'
 	gcovr --filter '[a-z]+\.cpp' --exclude-throw-branches --print-summary build/coverage
 clean:
 	rm -rf build server client

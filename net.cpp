@@ -43,7 +43,8 @@ Address to_address(const sockaddr_in& address) {
   return {host, ntohs(address.sin_port)};
 }
 
-// What Python does with the host of an address before it binds or connects. The port is not for the
+// What Python does with the host of an address before it binds or connects (but for its special ''
+// and '<broadcast>'). The port is not for the
 // resolver to read: glibc's takes "72536" for 7000.
 sockaddr_in resolve(const Address& address) {
   const std::string call = "getaddrinfo \"" + address.host + '"';
@@ -161,7 +162,7 @@ void Socket::close() noexcept {
 }
 
 std::string gethostname() {
-  char name[256] = {};  // POSIX: 255 bytes at most
+  char name[256] = {};  // 255 bytes at most (gethostname(2)); Linux: 64
   check(::gethostname(name, sizeof name - 1), "gethostname");
   return name;
 }

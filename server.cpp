@@ -69,7 +69,8 @@ std::string own_host() {
 }
 
 int main(int argc, char* argv[]) {
-  std::ios::sync_with_stdio(false);  // else every piece printed is a write of its own
+  // Else a terminal gets two writes a turn, and a stdin that cannot be read looks like its end.
+  std::ios::sync_with_stdio(false);
   try {
     const std::string first = argc > 1 ? argv[1] : "";
     if (first == "-h" || first == "--help") {

@@ -1,6 +1,9 @@
 // ./server and ./client, as child processes: what they print where, and how they end.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
@@ -167,6 +170,51 @@ TEST(LongLine, ReachesTheClientInPiecesThatJoinedAreTheLine) {
   EXPECT_EQ(messages(client.out), line);
 }
 
+TEST(LongLine, Of1025BytesIsTwoMessages) {
+  const std::string line(1025, 'x');
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall(line);
+  server.type("next\n");
+  server.wait_for_out(WAIT + "Received message: " + line.substr(1) +
+                      "\ninput data:Received message: x\ninput data:");
+
+  Visited v;
+  v.s.sendall(line);
+  v.client.type("hello\nnext\n");
+  v.client.wait_for_out("input data:" + line.substr(1) + "\ninput data:x\ninput data:");
+}
+
+// Being stopped makes the system's send a short one, and what is left must follow. Given a program
+// that sends a line and, for its next turn, "end": all that comes while it is stopped now and then.
+std::string read_while_stopping(net::Socket& s, Program& program) {
+  std::string received;
+  while (received.size() < 3 || received.substr(received.size() - 3) != "end") {
+    received += s.recv(1 << 18);
+    program.stop_and_continue();
+  }
+  return received;
+}
+
+TEST(LongLine, IsSentWholeThoughTheServerIsStoppedInTheMiddle) {
+  const std::string line = repeat("汉字", 2 << 20);
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall("hello");
+  server.wait_for_out("input data:");
+  stranger.sendall("and then?");
+  server.type(line + "\nend\n");
+  EXPECT_TRUE(read_while_stopping(stranger, server) == line + "end");
+}
+
+TEST(LongLine, IsSentWholeThoughTheClientIsStoppedInTheMiddle) {
+  const std::string line = repeat("汉字", 2 << 20);
+  Visited v;
+  v.s.sendall("and then?");
+  v.client.type(line + "\nend\n");
+  EXPECT_TRUE(read_while_stopping(v.s, v.client) == line + "end");
+}
+
 TEST(ByteByByte, TheServerShowsWholeCharacters) {
   Program server = local_server();
   net::Socket client = stranger_to(server);
@@ -229,6 +277,13 @@ TEST(Stderr, HasNoHintWhereOthersCanConnect) {
   const std::string port = std::to_string(server.port());
   server.wait_for_out(WAIT);
   EXPECT_EQ(server.err, "server: listening on 0.0.0.0:" + port + "\n");
+}
+
+TEST(Stderr, HasTheHintOnEachAddressOf127) {
+  Program server({"server", "127.0.127.1", "0"});
+  const std::string port = std::to_string(server.port());
+  server.wait_for_out(WAIT);
+  EXPECT_EQ(server.err, "server: listening on 127.0.127.1:" + port + "\n" + ONLY_HERE);
 }
 
 TEST(Stdout, ShowsThePromptAndTheMessageBeforeItWaits) {
@@ -312,6 +367,8 @@ TEST(Arguments, AreRefusedWhereTheyAreTooManyOrTooFew) {
 
 TEST(Arguments, AreRefusedWhereAnOptionIsUnknown) {
   expect_refused({"server", "--port"}, "unknown option \"--port\"");
+  expect_refused({"server", "-p", "7000"}, "unknown option \"-p\"");
+  expect_refused({"client", "--port"}, "unknown option \"--port\"");
   expect_refused({"client", "-p", "7000"}, "unknown option \"-p\"");
 }
 
@@ -486,6 +543,40 @@ TEST(Peer, HasClosedHalfAndIsStillAnswered) {
   server.wait_for_out("Received message: over to you\ninput data:");
   server.type("thanks\n\n");
   EXPECT_EQ(stranger.recv(1024), "thanks");
+}
+
+// A connection that is being made, without waiting for it.
+int begin_to_connect(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  sockaddr_in server{};
+  server.sin_family = AF_INET;
+  server.sin_port = htons(port);
+  server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::connect(fd, reinterpret_cast<sockaddr*>(&server), sizeof server);
+  return fd;
+}
+
+bool is_connected(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+  return info.tcpi_state == TCP_ESTABLISHED;
+}
+
+// Linux lets one more wait than the backlog says.
+TEST(Backlog, LetsTenAndOneMoreWaitWhileTheFirstTalks) {
+  Program server = local_server();
+  net::Socket first = stranger_to(server);
+  std::vector<int> waiting;
+  for (int i = 0; i < 12; ++i) waiting.push_back(begin_to_connect(server.port()));
+  for (int i = 0; i < 11; ++i) {
+    pollfd connected{waiting[i], POLLOUT, 0};
+    EXPECT_EQ(::poll(&connected, 1, std::chrono::milliseconds(PATIENCE).count()), 1);
+  }
+  EXPECT_FALSE(is_connected(waiting[11]));
+  first.sendall("hello");
+  server.wait_for_out("Received message: hello\n");
+  for (const int fd : waiting) ::close(fd);
 }
 
 // Each restart takes the port that the server before it, which closed first, has just left.

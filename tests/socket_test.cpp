@@ -26,7 +26,7 @@ net::Socket tcp_socket() { return net::Socket(AF_INET, SOCK_STREAM); }
 
 TEST(Address, IsWrittenHostColonPort) {
   EXPECT_EQ(net::to_string({"99.100.101.102", 7000}), "99.100.101.102:7000");
-  EXPECT_EQ(net::to_string({"raspberrypi", 0}), "raspberrypi:0");
+  EXPECT_EQ(net::to_string({"raspberrypi"}), "raspberrypi:0");
 }
 
 TEST(Socket, CarriesBytesBothWays) {
@@ -156,7 +156,7 @@ TEST(Socket, AssigningClosesTheOldDescriptorAtOnce) {
   auto [client, server] = connection();
   auto [other_client, other_server] = connection();
   const std::size_t open = open_descriptors();
-  client = std::move(other_client);
+  EXPECT_EQ(&(client = std::move(other_client)), &client);
   EXPECT_EQ(open_descriptors(), open - 1);
   EXPECT_EQ(server.recv(1024), "");
   client.sendall("by the new owner");
@@ -202,20 +202,21 @@ TEST(Socket, ClosingTwiceClosesOnce) {
   next.getsockname();
 }
 
-// Without stdin, stdout and stderr, their numbers are the lowest free ones.
+// The lowest number that is free would be theirs, where one of them or all are closed.
 TEST(Socket, KeepsOffTheNumbersOfStdinStdoutAndStderr) {
-  constexpr int STANDARD[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  int keep[3];
-  for (const int fd : STANDARD) keep[fd] = ::dup(fd);
-  for (const int fd : STANDARD) ::close(fd);
-  int free[3];
-  {
-    const auto [client, server] = connection();
-    for (const int fd : STANDARD) free[fd] = ::dup(keep[fd]);
+  const std::vector<int> cases[] = {{0}, {1}, {2}, {0, 1, 2}};
+  for (const std::vector<int>& closed : cases) {
+    std::vector<int> kept, free;
+    for (const int fd : closed) kept.push_back(::dup(fd));
+    for (const int fd : closed) ::close(fd);
+    {
+      const auto [client, server] = connection();
+      for (const int copy : kept) free.push_back(::dup(copy));
+    }
+    for (std::size_t i = 0; i < closed.size(); ++i) ::dup2(kept[i], closed[i]);
+    for (const int copy : kept) ::close(copy);
+    EXPECT_EQ(free, closed);
   }
-  for (const int fd : STANDARD) ::dup2(keep[fd], fd);
-  for (const int fd : STANDARD) ::close(keep[fd]);
-  for (const int fd : STANDARD) EXPECT_EQ(free[fd], fd) << "a socket has taken it";
 }
 
 TEST(FailingCall, SaysWhichCallAndToWhom) {
@@ -287,6 +288,7 @@ TEST(ParsePort, TakesDigitsFromZeroTo65535) {
   EXPECT_EQ(net::parse_port("7000"), 7000);
   EXPECT_EQ(net::parse_port("07000"), 7000);
   EXPECT_EQ(net::parse_port("65535"), 65535);
+  EXPECT_EQ(net::parse_port(std::string_view("70001").substr(0, 4)), 7000);
 }
 
 TEST(ParsePort, RefusesAllElseAndQuotesIt) {

@@ -102,7 +102,8 @@ void read_some(int& fd, std::string& text) {
 void write_some(int fd, std::string& text) {
   const auto before = ::signal(SIGPIPE, SIG_IGN);
   const ssize_t count = ::write(fd, text.data(), text.size());
-  text.erase(0, count == -1 && errno == EPIPE ? text.size() : static_cast<std::size_t>(count));
+  if (count >= 0) text.erase(0, static_cast<std::size_t>(count));
+  if (count == -1 && errno == EPIPE) text.clear();
   ::signal(SIGPIPE, before);
 }
 
@@ -203,6 +204,14 @@ int Program::wait() {
   int status = 0;
   ::waitpid(std::exchange(pid_, -1), &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+void Program::stop_and_continue() {
+  ::kill(pid_, SIGSTOP);
+  int status = 0;
+  ::waitpid(pid_, &status, WUNTRACED);
+  ASSERT_TRUE(WIFSTOPPED(status));
+  ::kill(pid_, SIGCONT);
 }
 
 std::uint16_t Program::port() {

@@ -69,6 +69,9 @@ class Program {
   // Waits for its end. The exit status; where a signal ended it, minus the signal's number.
   int wait();
 
+  // What Ctrl-Z and then fg do to it.
+  void stop_and_continue();
+
   // The port in the server's "listening on HOST:PORT", once it is there.
   std::uint16_t port();
   // Its memory in use, in KiB.

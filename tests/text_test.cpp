@@ -163,6 +163,14 @@ TEST(Printable, LeavesTheBytesOfOtherCharactersAlone) {
     EXPECT_EQ(net::printable(text), text);
 }
 
+TEST(Printable, EatsNothingBehindALoneLeadByte) {
+  EXPECT_EQ(net::printable("\xC2"
+                           "A"),
+            "\xC2"
+            "A");
+  EXPECT_EQ(net::printable("\xC2\x7F"), "\xC2" + R);
+}
+
 TEST(Printable, DisarmsEscapeSequences) {
   EXPECT_EQ(net::printable("\x1B]0;title\x07"), R + "]0;title" + R);
   EXPECT_EQ(net::printable("\x1B]52;c;bHM=\x07"), R + "]52;c;bHM=" + R);
