@@ -40,7 +40,8 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)/tests
 	@echo "$$FLAGS" | cmp -s - $@ || echo "$$FLAGS" >$@
 
-sanitize: export ASAN_OPTIONS := quarantine_size_mb=1:$(ASAN_OPTIONS)  # else what is freed counts as growth
+# Without the small quarantine, what is freed counts as growth.
+sanitize: export ASAN_OPTIONS := quarantine_size_mb=1:$(ASAN_OPTIONS)
 sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize \
 	  CXXFLAGS='$(CXXFLAGS) -g -fsanitize=address,undefined -fno-sanitize-recover=all'

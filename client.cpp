@@ -1,5 +1,4 @@
-// The client of the post, on the board: connects to the server, then they take turns, a line each;
-// the client begins.
+// The client of the post, on the board: both take turns, a line each; the client begins.
 #include <cerrno>
 #include <iostream>
 
@@ -8,11 +7,11 @@
 const std::string USAGE = "usage: client HOST [PORT]";
 constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ; that name is taken, by C's <stdio.h>
 
-// What the post's script doesn't print goes to stderr, so that stdout is the same.
+// Errors, and what the post's script doesn't print, go to stderr.
 void say(const std::string& line) { std::cerr << "client: " + line + '\n'; }
 
 // Python's print(text, end='', flush=True).
-void print(const std::string& text) {
+void print_now(const std::string& text) {
   std::cout << text;
   if (!std::cout.flush()) throw std::system_error(errno, std::generic_category(), "stdout");
 }
@@ -20,7 +19,7 @@ void print(const std::string& text) {
 // Python's input(): shows the prompt, returns the line typed, without its newline. The end of the
 // input is an empty line here, not an error.
 std::string input(const std::string& prompt) {
-  print(prompt);
+  print_now(prompt);
   std::string line;
   std::getline(std::cin, line);
   if (std::cin.bad()) throw std::system_error(errno, std::generic_category(), "stdin");
@@ -51,15 +50,16 @@ void sock_client_data(const net::Address& ADDR) {
 }
 
 int main(int argc, char* argv[]) {
-  // Else a terminal gets two writes a turn, and a stdin that cannot be read looks like its end.
+  // Without this, a terminal gets two writes a turn, and a stdin that cannot be read looks like
+  // its end.
   std::ios::sync_with_stdio(false);
   try {
     const std::string first = argc > 1 ? argv[1] : "";
     if (first == "-h" || first == "--help") {
-      print(USAGE + '\n');
+      print_now(USAGE + '\n');
       return 0;
     }
-    if (first.rfind('-', 0) == 0) throw std::invalid_argument("unknown option \"" + first + '"');
+    if (first.substr(0, 1) == "-") throw std::invalid_argument("unknown option \"" + first + '"');
     if (argc < 2 || argc > 3) throw std::invalid_argument("one or two arguments are needed");
     // initialise 初始化
     const std::string HOST = first;

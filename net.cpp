@@ -1,3 +1,4 @@
+// A name that begins with :: is the system's call, not ours.
 #include "net.hpp"
 
 #include <arpa/inet.h>
@@ -19,14 +20,14 @@ constexpr std::string_view REPLACEMENT = "\uFFFD";
 // Python raises OSError where a call fails; C just returns -1, which is easily overlooked. Whatever
 // runs in between may change errno: so it is read first here, and the callers put their text
 // together before.
-ssize_t check(ssize_t result, std::string_view call) {
+std::size_t check(ssize_t result, std::string_view call) {
   const int error = errno;
   if (result == -1) throw std::system_error(error, std::generic_category(), std::string(call));
-  return result;
+  return static_cast<std::size_t>(result);
 }
 
 // A signal that arrives while a call waits ends it with EINTR and nothing done. Python then calls
-// again (PEP 475), and so do we.
+// again (PEP 475), and so do we. call is a lambda, [&] { … }, that uses the variables around it.
 template <typename Call>
 auto retry(Call call) {
   auto result = call();
@@ -34,18 +35,17 @@ auto retry(Call call) {
   return result;
 }
 
-// The calls take addresses of every family through this one pointer type.
-sockaddr* generic(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
+// The calls take every family's address as a sockaddr*.
+sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockaddr*>(&addr); }
 
-Address to_address(const sockaddr_in& address) {
+Address to_address(const sockaddr_in& addr) {
   char host[INET_ADDRSTRLEN] = {};
-  ::inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
-  return {host, ntohs(address.sin_port)};
+  ::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host);
+  return {host, ntohs(addr.sin_port)};
 }
 
-// What Python does with the host of an address before it binds or connects (but for its special ''
-// and '<broadcast>'). The port is not for the
-// resolver to read: glibc's takes "72536" for 7000.
+// As Python does before it binds or connects. The port is not for the resolver to read: glibc's
+// takes "72536" for 7000.
 sockaddr_in resolve(const Address& address) {
   const std::string call = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};
@@ -53,13 +53,13 @@ sockaddr_in resolve(const Address& address) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, call);
+  if (error == EAI_SYSTEM) throw std::system_error(errno, std::generic_category(), call);
   if (error != 0) throw std::runtime_error(call + ": " + ::gai_strerror(error));
-  sockaddr_in name;
-  std::memcpy(&name, list->ai_addr, sizeof name);  // a cast could misalign
+  sockaddr_in addr;
+  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr need not be aligned for a sockaddr_in
   ::freeaddrinfo(list);
-  name.sin_port = htons(address.port);  // the net's byte order: the high byte first
-  return name;
+  addr.sin_port = htons(address.port);  // the net's byte order: the high byte first
+  return addr;
 }
 
 // An interrupted connect goes on by itself, and a second one may fail with EALREADY or EISCONN. So,
@@ -83,9 +83,11 @@ std::string to_string(const Address& address) {
 Socket::Socket(int fd) noexcept : fd_(fd) {
   if (fd == -1 || fd > STDERR_FILENO) return;
   // The system gives the lowest free number. Where the program was started with stdin, stdout or
-  // stderr closed, that is 0, 1 or 2, and what is read or printed there would be the peer's.
-  const Socket low(std::move(*this));
-  fd_ = ::fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
+  // stderr closed, that is 0, 1 or 2, and what is read or printed there would be the peer's. So:
+  // a copy with a higher number, and the low one back.
+  const int higher = ::fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
+  close();
+  fd_ = higher;
 }
 
 Socket::Socket(int family, int type) : Socket(::socket(family, type, 0)) { check(fd_, "socket"); }
@@ -103,24 +105,24 @@ void Socket::setsockopt(int level, int name, int value) {
 
 void Socket::bind(const Address& address) {
   const std::string call = "bind " + to_string(address);
-  sockaddr_in name = resolve(address);
-  check(::bind(fd_, generic(name), sizeof name), call);
+  sockaddr_in addr = resolve(address);
+  check(::bind(fd_, as_sockaddr(addr), sizeof addr), call);
 }
 
 void Socket::listen(int backlog) { check(::listen(fd_, backlog), "listen"); }
 
 std::pair<Socket, Address> Socket::accept() {
-  sockaddr_in name{};
-  socklen_t size = sizeof name;
-  Socket peer(retry([&] { return ::accept(fd_, generic(name), &size); }));
+  sockaddr_in addr{};
+  socklen_t size = sizeof addr;
+  Socket peer(retry([&] { return ::accept(fd_, as_sockaddr(addr), &size); }));
   check(peer.fd_, "accept");
-  return {std::move(peer), to_address(name)};
+  return {std::move(peer), to_address(addr)};
 }
 
 void Socket::connect(const Address& address) {
   const std::string call = "connect " + to_string(address);
-  sockaddr_in name = resolve(address);
-  int result = ::connect(fd_, generic(name), sizeof name);
+  sockaddr_in addr = resolve(address);
+  int result = ::connect(fd_, as_sockaddr(addr), sizeof addr);
   if (result == -1 && errno == EINTR) result = finish_connect(fd_);
   check(result, call);
 }
@@ -128,28 +130,27 @@ void Socket::connect(const Address& address) {
 std::string Socket::recv(std::size_t bufsize) {
   std::string bytes(bufsize, '\0');
   const ssize_t count = retry([&] { return ::recv(fd_, bytes.data(), bytes.size(), 0); });
-  bytes.resize(static_cast<std::size_t>(check(count, "recv")));
+  bytes.resize(check(count, "recv"));
   return bytes;
 }
 
 std::size_t Socket::send(std::string_view bytes) {
   // Without MSG_NOSIGNAL, sending to a peer that is gone kills the process by SIGPIPE. Python
   // ignores that signal in the whole process; a library should leave signals alone.
-  const ssize_t count =
-      retry([&] { return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
-  return static_cast<std::size_t>(check(count, "send"));
+  return check(retry([&] { return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }),
+               "send");
 }
 
 void Socket::sendall(std::string_view bytes) {
-  // A short send has taken the front only: where to go on and how much is left move together.
+  // A short send has taken only the front.
   while (!bytes.empty()) bytes.remove_prefix(send(bytes));
 }
 
 Address Socket::getsockname() const {
-  sockaddr_in name{};
-  socklen_t size = sizeof name;
-  check(::getsockname(fd_, generic(name), &size), "getsockname");
-  return to_address(name);
+  sockaddr_in addr{};
+  socklen_t size = sizeof addr;
+  check(::getsockname(fd_, as_sockaddr(addr), &size), "getsockname");
+  return to_address(addr);
 }
 
 void Socket::close() noexcept {
@@ -184,22 +185,22 @@ std::string TextDecoder::decode(std::string_view bytes) {
   std::string text;
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
-    if (missing_ > 0 && (byte < lowest_ || byte > highest_)) {
+    if (needed_ > 0 && (byte < lower_ || byte > upper_)) {
       text += REPLACEMENT;  // broken off: what there was is malformed, and this byte a new start
-      missing_ = 0;
+      needed_ = 0;
     }
-    if (missing_ > 0) {
+    if (needed_ > 0) {
       pending_ += c;
-      lowest_ = 0x80;
-      highest_ = 0xBF;
-      if (--missing_ == 0) text += pending_;
+      lower_ = 0x80;
+      upper_ = 0xBF;
+      if (--needed_ == 0) text += pending_;
     } else if (byte < 0x80) {
       text += c;
     } else if (byte >= 0xC2 && byte <= 0xF4) {
       pending_ = c;
-      missing_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
-      lowest_ = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80;
-      highest_ = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : 0xBF;
+      needed_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
+      lower_ = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80;
+      upper_ = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : 0xBF;
     } else {
       text += REPLACEMENT;
     }
@@ -215,7 +216,7 @@ std::string printable(std::string_view text) {
     // U+0080 to U+009F: C2 in front, then 80 to 9F.
     const bool c1 = byte >= 0x80 && byte < 0xA0 && !shown.empty() && shown.back() == '\xC2';
     if (c1) shown.pop_back();
-    shown += c0 || c1 ? REPLACEMENT : std::string_view(&c, 1);
+    shown += (c0 || c1) ? REPLACEMENT : std::string_view(&c, 1);
   }
   return shown;
 }

@@ -17,8 +17,8 @@
 
 namespace net {
 
-// Where a socket is: Python's (host, port). host: an IPv4 name or dotted address; port: host byte
-// order.
+// Where a socket is: Python's (host, port). host: an IPv4 name or dotted address, which bind and
+// connect resolve, and then throw what gethostbyname throws; port: in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;
@@ -27,8 +27,9 @@ struct Address {
 // "host:port".
 std::string to_string(const Address& address);
 
-// Owns one descriptor, and closes it at the latest in its destructor. A moved-from or closed Socket
-// owns none: only assigning to it, closing or destroying it makes sense.
+// Owns one descriptor, and closes it at the latest in its destructor. It moves (Socket&&: the new
+// owner takes the descriptor over) but never copies, so that one owner closes. A moved-from or
+// closed Socket owns none: only assigning to it, closing or destroying it makes sense.
 class Socket {
  public:
   // socket.socket(family, type), socket(2): a new socket, such as (AF_INET, SOCK_STREAM) for TCP.
@@ -42,7 +43,6 @@ class Socket {
   void setsockopt(int level, int name, int value);
 
   // s.bind(address), bind(2): makes the address this socket's own; port 0 takes any free one.
-  // Resolves the host: throws what gethostbyname throws.
   void bind(const Address& address);
 
   // s.listen(backlog), listen(2): lets peers connect; about so many may wait to be accepted.
@@ -52,15 +52,15 @@ class Socket {
   std::pair<Socket, Address> accept();
 
   // s.connect(address), connect(2): waits until the connection stands.
-  // Resolves the host: throws what gethostbyname throws.
   void connect(const Address& address);
 
   // s.recv(bufsize), recv(2): waits for bytes, returns 1 to bufsize of them, as they come. Empty:
   // the peer has closed, and no more will come. bufsize: at least 1.
   std::string recv(std::size_t bufsize);
 
-  // s.send(bytes), send(2): one call; returns how many bytes the system took, maybe not all. A peer
-  // that is gone is an error (EPIPE, ECONNRESET), never a SIGPIPE.
+  // s.send(bytes), send(2): one call; returns how many bytes the system took, maybe not all (the
+  // compiler warns where that is ignored). A peer that is gone is an error (EPIPE, ECONNRESET),
+  // never a SIGPIPE.
   [[nodiscard]] std::size_t send(std::string_view bytes);
 
   // s.sendall(bytes): sends until the system has taken every byte. How many it took before an error
@@ -70,8 +70,7 @@ class Socket {
   // s.getsockname(), getsockname(2): this socket's own address, the port that the system chose too.
   Address getsockname() const;
 
-  // s.close(), close(2): gives the descriptor back, at most once; reports no error, leaves errno as
-  // is.
+  // s.close(), close(2): gives the descriptor back, once; reports no error, keeps errno.
   void close() noexcept;
 
  private:
@@ -80,15 +79,15 @@ class Socket {
   int fd_;  // -1: none
 };
 
-// socket.gethostname(), gethostname(3): this machine's own name.
+// socket.gethostname(), gethostname(2): this machine's own name.
 std::string gethostname();
 
 // socket.gethostbyname(name), getaddrinfo(3): the name's first IPv4 address, dotted. Throws
 // std::runtime_error with the name and the resolver's words where there is none.
 std::string gethostbyname(const std::string& name);
 
-// int(text), for a port: digits alone, 0 to 65535. Throws std::invalid_argument that quotes any
-// other.
+// int(text), for a port: digits alone, 0 to 65535. Anything else throws
+// std::invalid_argument, with the text quoted.
 std::uint16_t parse_port(std::string_view text);
 
 // bytes.decode('utf-8'), for a stream that is cut anywhere: a character that a piece leaves
@@ -100,9 +99,9 @@ class TextDecoder {
   std::string decode(std::string_view bytes);
 
  private:
-  std::string pending_;                           // the unfinished character's bytes so far
-  int missing_ = 0;                               // how many more it needs
-  unsigned char lowest_ = 0x80, highest_ = 0xBF;  // what the next one may be
+  std::string pending_;                        // the unfinished character's bytes so far
+  int needed_ = 0;                             // how many more it needs
+  unsigned char lower_ = 0x80, upper_ = 0xBF;  // what the next one may be
 };
 
 // A stranger's text (UTF-8), safe to print: control characters but tab and newline become U+FFFD,

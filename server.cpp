@@ -1,5 +1,4 @@
-// The server of the post: waits for one client, then they take turns, a line each; the client
-// begins.
+// The server of the post: one client comes, then both take turns, a line each; the client begins.
 #include <cerrno>
 #include <iostream>
 
@@ -8,11 +7,11 @@
 const std::string USAGE = "usage: server [HOST [PORT]]";
 constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ; that name is taken, by C's <stdio.h>
 
-// What the post's script doesn't print goes to stderr, so that stdout is the same.
+// Errors, and what the post's script doesn't print, go to stderr.
 void say(const std::string& line) { std::cerr << "server: " + line + '\n'; }
 
 // Python's print(text, end='', flush=True).
-void print(const std::string& text) {
+void print_now(const std::string& text) {
   std::cout << text;
   if (!std::cout.flush()) throw std::system_error(errno, std::generic_category(), "stdout");
 }
@@ -20,7 +19,7 @@ void print(const std::string& text) {
 // Python's input(): shows the prompt, returns the line typed, without its newline. The end of the
 // input is an empty line here, not an error.
 std::string input(const std::string& prompt) {
-  print(prompt);
+  print_now(prompt);
   std::string line;
   std::getline(std::cin, line);
   if (std::cin.bad()) throw std::system_error(errno, std::generic_category(), "stdin");
@@ -35,9 +34,9 @@ void socket_service_data(const net::Address& ADDR) {
   s.listen(10);
   const net::Address here = s.getsockname();
   say("listening on " + net::to_string(here));
-  if (here.host.rfind("127.", 0) == 0)
+  if (here.host.substr(0, 4) == "127.")
     say("only this machine can connect; ./server 0.0.0.0 listens on every address");
-  print("Wait for Connection..................\n");
+  print_now("Wait for Connection..................\n");
   auto [sock, addr] = s.accept();
   say(net::to_string(addr) + " connected");
 
@@ -69,19 +68,20 @@ std::string own_host() {
 }
 
 int main(int argc, char* argv[]) {
-  // Else a terminal gets two writes a turn, and a stdin that cannot be read looks like its end.
+  // Without this, a terminal gets two writes a turn, and a stdin that cannot be read looks like
+  // its end.
   std::ios::sync_with_stdio(false);
   try {
     const std::string first = argc > 1 ? argv[1] : "";
     if (first == "-h" || first == "--help") {
-      print(USAGE + '\n');
+      print_now(USAGE + '\n');
       return 0;
     }
-    if (first.rfind('-', 0) == 0) throw std::invalid_argument("unknown option \"" + first + '"');
+    if (first.substr(0, 1) == "-") throw std::invalid_argument("unknown option \"" + first + '"');
     if (argc > 3) throw std::invalid_argument("too many arguments");
     // initialise 初始化
-    const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const std::string HOST = argc > 1 ? first : own_host();
+    const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const net::Address ADDR{HOST, PORT};
 
     socket_service_data(ADDR);

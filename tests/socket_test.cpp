@@ -15,13 +15,6 @@ static_assert(noexcept(std::declval<net::Socket>().close()));
 
 namespace {
 
-// Given a failing function: its error has this code, and this text before the system's words.
-void expect_error(const std::function<void()>& function, int code, const std::string& call) {
-  const std::system_error error = error_of(function);
-  EXPECT_EQ(error.code(), std::error_code(code, std::generic_category()));
-  EXPECT_EQ(error.what(), call + ": " + std::generic_category().message(code));
-}
-
 net::Socket tcp_socket() { return net::Socket(AF_INET, SOCK_STREAM); }
 
 TEST(Address, IsWrittenHostColonPort) {
@@ -158,7 +151,7 @@ TEST(Socket, AssigningClosesTheOldDescriptorAtOnce) {
   auto [other_client, other_server] = connection();
   const std::size_t open = open_descriptors();
   EXPECT_EQ(&(client = std::move(other_client)), &client);
-  EXPECT_EQ(open_descriptors(), open - 1);
+  ASSERT_EQ(open_descriptors(), open - 1);
   EXPECT_EQ(server.recv(1024), "");
   client.sendall("by the new owner");
   EXPECT_EQ(other_server.recv(1024), "by the new owner");
@@ -211,7 +204,7 @@ TEST(Socket, KeepsOffTheNumbersOfStdinStdoutAndStderr) {
     for (const int fd : closed) kept.push_back(::dup(fd));
     for (const int fd : closed) ::close(fd);
     {
-      const auto [client, server] = connection();
+      const net::Socket one = tcp_socket(), other = tcp_socket(), third = tcp_socket();
       for (const int copy : kept) free.push_back(::dup(copy));
     }
     for (std::size_t i = 0; i < closed.size(); ++i) ::dup2(kept[i], closed[i]);
@@ -274,7 +267,8 @@ TEST(Gethostbyname, GivesADottedIPv4Address) {
 
 // None of these names can be one, so no DNS server is asked.
 TEST(Gethostbyname, ThrowsTheNameAndTheResolversWords) {
-  for (const std::string name : {"a b", "", "::1"}) try {
+  for (const std::string name : {"a b", "", "::1"}) {
+    try {
       net::gethostbyname(name);
       ADD_FAILURE() << '"' << name << "\" was resolved";
     } catch (const std::runtime_error& error) {
@@ -282,6 +276,7 @@ TEST(Gethostbyname, ThrowsTheNameAndTheResolversWords) {
       EXPECT_EQ(what.rfind("getaddrinfo \"" + name + "\": ", 0), 0u) << what;
       EXPECT_GT(what.size(), ("getaddrinfo \"" + name + "\": ").size()) << what;
     }
+  }
 }
 
 TEST(ParsePort, TakesDigitsFromZeroTo65535) {
@@ -294,13 +289,14 @@ TEST(ParsePort, TakesDigitsFromZeroTo65535) {
 
 TEST(ParsePort, RefusesAllElseAndQuotesIt) {
   for (const std::string text : {"", "65536", "70000", "72536", "4294974296", "-1", "+7000",
-                                 " 7000", "7000 ", "7000x", "0x1B58", "7e3", "端口"})
+                                 " 7000", "7000 ", "7000x", "0x1B58", "7e3", "端口"}) {
     try {
       net::parse_port(text);
       ADD_FAILURE() << '"' << text << "\" was taken";
     } catch (const std::invalid_argument& error) {
       EXPECT_NE(std::string(error.what()).find('"' + text + '"'), std::string::npos);
     }
+  }
 }
 
 }  // namespace

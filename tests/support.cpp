@@ -59,6 +59,12 @@ std::system_error error_of(const std::function<void()>& function) {
   return std::system_error(std::error_code());
 }
 
+void expect_error(const std::function<void()>& function, int code, const std::string& call) {
+  const std::system_error error = error_of(function);
+  EXPECT_EQ(error.code(), std::error_code(code, std::generic_category()));
+  EXPECT_EQ(error.what(), call + ": " + std::generic_category().message(code));
+}
+
 std::string pattern(std::size_t count) {
   std::string bytes(count, '\0');
   for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);

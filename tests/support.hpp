@@ -37,6 +37,9 @@ std::string recv_all(net::Socket& s);
 // The std::system_error that a function throws; the test fails where it throws none.
 std::system_error error_of(const std::function<void()>& function);
 
+// Given a failing function: its error has this code, and this text before the system's words.
+void expect_error(const std::function<void()>& function, int code, const std::string& call);
+
 // `count` bytes in which each place can be told from its neighbours.
 std::string pattern(std::size_t count);
 

@@ -37,7 +37,7 @@ TEST(TextDecoder, DecodesByteByByteWhatItDecodesAtOnce) {
   EXPECT_EQ(joined, text);
 }
 
-TEST(TextDecoder, IsNotShared) {
+TEST(TextDecoder, KeepsAnUnfinishedCharacterToItself) {
   net::TextDecoder one, other;
   EXPECT_EQ(one.decode("\xE4\xBD"), "");
   EXPECT_EQ(other.decode("\xA0"), R);
