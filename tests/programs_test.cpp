@@ -533,6 +533,53 @@ TEST(Peer, ClosesWhileOneTypes) {
   EXPECT_EQ(served.client.err, "client: the server closed the connection\n");
 }
 
+// The first send finds the connection closed, and a later one must not be death by SIGPIPE.
+TEST(Peer, HasClosedBeforeALongLineIsSent) {
+  const std::string line(4 << 20, 'x');
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall("hello");
+  server.wait_for_out("input data:");
+  stranger.close();
+  server.type(line + "\n");
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_NE(server.err.find("\nserver: send: Broken pipe\n"), std::string::npos) << server.err;
+
+  ServedClient served;
+  served.client.wait_for_out("input data:");
+  served.server.close();
+  served.client.type(line + "\n");
+  EXPECT_EQ(served.client.wait(), 1);
+  EXPECT_EQ(served.client.err, "client: send: Broken pipe\n");
+}
+
+// A close with bytes unread.
+TEST(Peer, ResetsTheConnection) {
+  Program server = local_server();
+  net::Socket stranger = stranger_to(server);
+  stranger.sendall("hello");
+  server.type("answer\n");
+  EXPECT_EQ(stranger.recv(1), "a");
+  stranger.close();
+  EXPECT_EQ(server.wait(), 1);
+  EXPECT_NE(server.err.find("\nserver: recv: Connection reset by peer\n"), std::string::npos)
+      << server.err;
+
+  ServedClient served;
+  served.client.type("hello\n");
+  EXPECT_EQ(served.server.recv(1), "h");
+  served.server.close();
+  EXPECT_EQ(served.client.wait(), 1);
+  EXPECT_EQ(served.client.err, "client: recv: Connection reset by peer\n");
+}
+
+TEST(Peer, IsSilentAndCtrlCStillEndsTheProgram) {
+  Program server = local_server(Program::On::terminal);
+  const net::Socket stranger = stranger_to(server);
+  server.type("\x03");
+  EXPECT_EQ(server.wait(), -SIGINT);
+}
+
 TEST(Peer, HasClosedHalfAndIsStillAnswered) {
   Program server = local_server();
   net::Socket stranger = stranger_to(server);
@@ -611,19 +658,35 @@ TEST(Escape, SequencesNeverReachStdout) {
   EXPECT_EQ(served.client.out, "input data:" + shown + "\ninput data:");
 }
 
-TEST(Memory, DoesNotGrowOver20000Turns) {
+// Given one turn with a program: after 20,000 of them it takes no more memory than after 1,000.
+void expect_no_growth(Program& program, const std::function<void()>& turn) {
+  long early = 0;
+  for (int i = 1; i <= 20000; ++i) {
+    turn();
+    program.out.clear();
+    if (i == 1000) early = program.resident();
+  }
+  EXPECT_GT(early, 0);
+  EXPECT_LE(program.resident(), early + 64) << "KiB";
+}
+
+TEST(Memory, OfTheServerDoesNotGrowOver20000Turns) {
   Program server = local_server();
   net::Socket stranger = stranger_to(server);
-  long early = 0;
-  for (int turn = 1; turn <= 20000; ++turn) {
+  expect_no_growth(server, [&] {
     stranger.sendall("question");
     server.type("answer\n");
-    ASSERT_EQ(stranger.recv(1024), "answer");
-    if (turn == 1000) early = server.resident();
-    if (server.out.size() > 100000) server.out.clear();
-  }
-  ASSERT_GT(early, 0);
-  EXPECT_LE(server.resident(), early + 64) << "KiB";
+    EXPECT_EQ(stranger.recv(1024), "answer");
+  });
+}
+
+TEST(Memory, OfTheClientDoesNotGrowOver20000Turns) {
+  ServedClient served;
+  expect_no_growth(served.client, [&] {
+    served.client.type("question\n");
+    EXPECT_EQ(served.server.recv(1024), "question");
+    served.server.sendall("answer");
+  });
 }
 
 }  // namespace
