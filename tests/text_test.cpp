@@ -163,12 +163,14 @@ TEST(Printable, LeavesTheBytesOfOtherCharactersAlone) {
     EXPECT_EQ(net::printable(text), text);
 }
 
-TEST(Printable, EatsNothingBehindALoneLeadByte) {
+// These are no UTF-8 text, which is what it is given; nothing may be lost all the same.
+TEST(Printable, LosesNothingOfMalformedText) {
   EXPECT_EQ(net::printable("\xC2"
                            "A"),
             "\xC2"
             "A");
   EXPECT_EQ(net::printable("\xC2\x7F"), "\xC2" + R);
+  EXPECT_EQ(net::printable("\x9F"), "\x9F");
 }
 
 TEST(Printable, DisarmsEscapeSequences) {
