@@ -148,7 +148,7 @@ std::atomic<int> ticks{0};
 class SignalStorm {
  public:
   SignalStorm() {
-    struct sigaction action {};
+    struct sigaction action = {};
     action.sa_handler = [](int) { ++ticks; };  // and no SA_RESTART
     ::sigaction(SIGALRM, &action, &before_);
     set_timer(1000);
@@ -163,7 +163,7 @@ class SignalStorm {
     const itimerval every{{0, microseconds}, {0, microseconds}};
     ::setitimer(ITIMER_REAL, &every, nullptr);
   }
-  struct sigaction before_ {};
+  struct sigaction before_ = {};
 };
 
 // The other end of a test, in a thread that no SIGALRM reaches.
