@@ -72,7 +72,10 @@ void expect_refused(const std::vector<std::string>& arguments, const std::string
 
 void close_stdin() { ::close(STDIN_FILENO); }
 void close_stdout() { ::close(STDOUT_FILENO); }
-void fill_stdout() { ::dup2(::open("/dev/full", O_WRONLY), STDOUT_FILENO); }
+void fill_stdout() {
+  close_stdout();
+  ::open("/dev/full", O_WRONLY);  // takes the lowest free number, stdout's
+}
 
 TEST(Talk, TakesTurnsUntilTheClientTypesAnEmptyLine) {
   const Talk t = talk("fine, and you?\nbye\nnot read\n", "how are you?\nwell\n\n");
