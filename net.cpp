@@ -44,8 +44,8 @@ Address to_address(const sockaddr_in& addr) {
   return {host, ntohs(addr.sin_port)};
 }
 
-// As Python does before it binds or connects. The port is not for the resolver to read: glibc's
-// takes "72536" for 7000.
+// Asks the resolver, as Python does before it binds or connects. The port is not for it to read:
+// glibc's takes "72536" for 7000.
 sockaddr_in resolve(const Address& address) {
   const std::string call = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};

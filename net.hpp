@@ -17,8 +17,8 @@
 
 namespace net {
 
-// Where a socket is: Python's (host, port). host: an IPv4 name or dotted address, which bind and
-// connect resolve, and then throw what gethostbyname throws; port: in host byte order.
+// Where a socket is: Python's (host, port). host: an IPv4 name or dotted address, resolved by bind
+// and connect, which throw what gethostbyname throws; port: in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;

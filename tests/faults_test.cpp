@@ -23,8 +23,9 @@
 
 namespace {
 
-// What a thread's next calls of a name do: 0: what they always do; n: the same, for at most n
-// bytes; -E: fail with E (getaddrinfo: EAI_SYSTEM, errno E). A script that has come to its end: 0.
+// What a thread's next calls of a name do. 0: what they always do. -E: fail with E (getaddrinfo:
+// EAI_SYSTEM, errno E). n: send takes at most n bytes, gethostname gives a name of x's that fills
+// its room. A script that has come to its end: 0.
 thread_local std::map<std::string, std::deque<int>> script;
 thread_local std::map<std::string, int> calls;
 // What the resolver was asked for at last.
@@ -63,7 +64,6 @@ struct Scripts : testing::Test {
 extern "C" {
 
 // The linker's names, which are not ours to choose.
-// NOLINTBEGIN(bugprone-reserved-identifier)
 int __real_accept(int, sockaddr*, socklen_t*);
 int __real_close(int);
 int __real_connect(int, const sockaddr*, socklen_t);
@@ -123,9 +123,7 @@ int __wrap_poll(pollfd* fds, nfds_t count, int timeout) {
 }
 
 ssize_t __wrap_recv(int fd, void* bytes, size_t size, int flags) {
-  const int step = next_step("recv");
-  if (step > 0) size = std::min(size, static_cast<size_t>(step));
-  return step < 0 ? -1 : counted(__real_recv(fd, bytes, size, flags));
+  return next_step("recv") < 0 ? -1 : counted(__real_recv(fd, bytes, size, flags));
 }
 
 ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
@@ -135,7 +133,6 @@ ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
   if (result >= 0 && static_cast<size_t>(result) < size) ++short_sends;
   return result;
 }
-// NOLINTEND(bugprone-reserved-identifier)
 }
 
 namespace {
@@ -410,7 +407,7 @@ TEST_F(Interrupted, CloseIsCalledOnceForEachDescriptorHoweverItIsMoved) {
 
 using GonePeer = Scripts;
 
-// Where a SIGPIPE were let through, it would kill these tests.
+// Where a SIGPIPE were let through, it would kill this test.
 TEST_F(GonePeer, ThatClosedWithNothingUnreadMakesSendallThrowEpipe) {
   auto [client, server] = connection();
   server.close();
