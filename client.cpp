@@ -1,79 +1,50 @@
-// The client of the post, on the board: both take turns, a line each; the client begins.
-#include <cerrno>
-#include <iostream>
+// The post's client, for the board: each side sends a line in turn, the client first.
+#include <cstdio>
 
 #include "net.hpp"
 
-const std::string USAGE = "usage: client HOST [PORT]";
-constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ; that name is taken, by C's <stdio.h>
+using net::input, net::print;
 
-// Errors, and what the post's script doesn't print, go to stderr.
-void say(const std::string& line) { std::cerr << "client: " + line + '\n'; }
-
-// Python's print(text, end='', flush=True).
-void print_now(const std::string& text) {
-  std::cout << text;
-  if (!std::cout.flush()) throw std::system_error(errno, std::generic_category(), "stdout");
-}
-
-// Python's input(): shows the prompt, returns the line typed, without its newline. The end of the
-// input is an empty line here, not an error.
-std::string input(const std::string& prompt) {
-  print_now(prompt);
-  std::string line;
-  std::getline(std::cin, line);
-  if (std::cin.bad()) throw std::system_error(errno, std::generic_category(), "stdin");
-  return line;
-}
+constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that C's <stdio.h> already has
 
 void sock_client_data(const net::Address& ADDR) {
   // connect 连接
+  // (one try, in main, covers it all 由 main 里的 try 统一处理)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.connect(ADDR);
 
-  net::TextDecoder decoder;
+  net::TextDecoder decoder;  // keeps half a character 保存半个汉字
   while (true) {
     // send 发
     std::string data = input("input data:");
     if (data.empty()) break;
-    s.sendall(data);
+    s.sendall(data);  // a std::string holds bytes, already encoded 已是编码后的字节
     // receive 收
     data = s.recv(BUFSIZE);
     if (data.empty()) {
-      say("the server closed the connection");
+      std::fputs("client: the server closed the connection\n", stderr);
       break;
     }
-    std::cout << net::printable(decoder.decode(data)) << '\n';
+    print(decoder.decode(data));
   }
   // close 关闭
   s.close();
-}
+}  // after an exception, s closes itself here (RAII) 出异常时 s 在此自动关闭
 
 int main(int argc, char* argv[]) {
-  // Without this, a terminal gets two writes a turn, and a stdin that cannot be read looks like
-  // its end.
-  std::ios::sync_with_stdio(false);
+  if (argc < 2 || argc > 3 || argv[1][0] == '-') {
+    std::fputs("usage: client HOST [PORT]\n", stderr);
+    return 2;
+  }
   try {
-    const std::string first = argc > 1 ? argv[1] : "";
-    if (first == "-h" || first == "--help") {
-      print_now(USAGE + '\n');
-      return 0;
-    }
-    if (first.substr(0, 1) == "-") throw std::invalid_argument("unknown option \"" + first + '"');
-    if (argc < 2 || argc > 3) throw std::invalid_argument("one or two arguments are needed");
     // initialise 初始化
-    const std::string HOST = first;
+    const std::string HOST = argv[1];  // the server's public IP 服务器的公网 IP
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
-    if (PORT == 0) throw std::invalid_argument("port 0: no server listens there");
     const net::Address ADDR{HOST, PORT};
 
     sock_client_data(ADDR);
-  } catch (const std::invalid_argument& error) {
-    say(error.what());
-    say(USAGE);
-    return 2;
   } catch (const std::exception& error) {
-    say(error.what());
+    std::fprintf(stderr, "client: %s\n", error.what());
     return 1;
   }
 }

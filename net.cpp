@@ -1,4 +1,4 @@
-// A name that begins with :: is the system's call, not ours.
+// A name that begins with :: is the system's function, not ours.
 #include "net.hpp"
 
 #include <arpa/inet.h>
@@ -10,42 +10,41 @@
 
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 
 namespace net {
 namespace {
 
-constexpr std::string_view REPLACEMENT = "\uFFFD";
-
-// Python raises OSError where a call fails; C just returns -1, which is easily overlooked. Whatever
-// runs in between may change errno: so it is read first here, and the callers put their text
-// together before.
+// Python raises an exception if a call fails; a C function returns -1, which is easily overlooked.
+// Other code may change errno, so we read it at once; callers build their message before the call.
 std::size_t check(ssize_t result, std::string_view call) {
   const int error = errno;
   if (result == -1) throw std::system_error(error, std::generic_category(), std::string(call));
   return static_cast<std::size_t>(result);
 }
+static_assert(EOF == -1);  // so check() also takes what putchar and fflush return
 
-// A signal that arrives while a call waits ends it with EINTR and nothing done. Python then calls
-// again (PEP 475), and so do we. call is a lambda, [&] { … }, that uses the variables around it.
+// A signal handler installed without SA_RESTART makes a blocked call fail with EINTR. Python then
+// retries it (PEP 475), and so do we. call is a lambda, [&] { ... }: a function written in place.
 template <typename Call>
-auto retry(Call call) {
+auto retry_on_eintr(Call call) {
   auto result = call();
   while (result == -1 && errno == EINTR) result = call();
   return result;
 }
 
-// The calls take every family's address as a sockaddr*.
+// The socket calls take an address of any family as a sockaddr*.
 sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockaddr*>(&addr); }
 
 Address to_address(const sockaddr_in& addr) {
   char host[INET_ADDRSTRLEN] = {};
-  ::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host);
-  return {host, ntohs(addr.sin_port)};
+  return {::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host), ntohs(addr.sin_port)};
 }
 
-// Asks the resolver, as Python does before it binds or connects. The port is not for it to read:
-// glibc's takes "72536" for 7000.
+// Asks the resolver, as Python does before it binds or connects. The port is a number already.
 sockaddr_in resolve(const Address& address) {
   const std::string call = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};
@@ -53,25 +52,57 @@ sockaddr_in resolve(const Address& address) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) throw std::system_error(errno, std::generic_category(), call);
+  if (error == EAI_SYSTEM) check(-1, call);
   if (error != 0) throw std::runtime_error(call + ": " + ::gai_strerror(error));
   sockaddr_in addr;
-  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr need not be aligned for a sockaddr_in
+  std::memcpy(&addr, list->ai_addr, sizeof addr);  // a sockaddr need not be aligned for a cast
   ::freeaddrinfo(list);
-  addr.sin_port = htons(address.port);  // the net's byte order: the high byte first
+  addr.sin_port = htons(address.port);  // network byte order: the high byte first
   return addr;
 }
 
-// An interrupted connect goes on by itself, and a second one may fail with EALREADY or EISCONN. So,
-// as Python does: wait until the socket is writable, then ask how it went.
+// An interrupted connect continues in the background, and a second one may fail with EALREADY or
+// EISCONN. So, as Python does, wait until the socket is writable, then ask whether it succeeded.
 int finish_connect(int fd) {
   pollfd writable{fd, POLLOUT, 0};
-  if (retry([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
+  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) return -1;
   errno = error;
   return error == 0 ? 0 : -1;
+}
+
+// How many bytes the first character needs (0: its first byte is never valid) and how many it has.
+// Follows the UTF-8 decoder of the WHATWG Encoding Standard: after E0, ED, F0 and F4 fewer second
+// bytes are allowed (no overlong forms, no surrogates, nothing above U+10FFFF).
+std::pair<std::size_t, std::size_t> front(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
+  const int first = byte(0);
+  if (first < 0x80) return {1, 1};
+  if (first < 0xC2 || first > 0xF4) return {0, 1};
+  const std::size_t needed = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  const int lower = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const int upper = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < lower || byte(1) > upper) return {needed, 1};
+  std::size_t there = 2;
+  while (there < needed && (byte(there) & 0xC0) == 0x80) ++there;
+  return {needed, there};
+}
+
+// The length of the control character at text[i], or 0. U+0080 to U+009F are C2, 80 to 9F.
+std::size_t control(std::string_view text, std::size_t i) {
+  const int byte = text[i] & 0xFF;
+  if (byte < 0x20 || byte == 0x7F) return byte == '\t' || byte == '\n' ? 0 : 1;
+  return byte == 0xC2 && i + 1 < text.size() && (text[i + 1] & 0xE0) == 0x80 ? 2 : 0;
+}
+
+void write(std::string_view text) {
+  // By default a terminal gets each line at once: a message and the next prompt would be two
+  // writes. A static is initialized only once, here before the first output.
+  static char buffer[4096];
+  [[maybe_unused]] static const int once = std::setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+  check(std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : -1, "stdout");
 }
 
 }  // namespace
@@ -80,23 +111,13 @@ std::string to_string(const Address& address) {
   return address.host + ':' + std::to_string(address.port);
 }
 
-Socket::Socket(int fd) noexcept : fd_(fd) {
-  if (fd == -1 || fd > STDERR_FILENO) return;
-  // The system gives the lowest free number. Where the program was started with stdin, stdout or
-  // stderr closed, that is 0, 1 or 2, and what is read or printed there would be the peer's. So:
-  // a copy with a higher number, and the low one back.
-  const int higher = ::fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
-  close();
-  fd_ = higher;
-}
-
-Socket::Socket(int family, int type) : Socket(::socket(family, type, 0)) { check(fd_, "socket"); }
-
-Socket& Socket::operator=(Socket&& other) noexcept {
-  const int taken = std::exchange(other.fd_, -1);  // before close(): other may be this one
-  close();
-  fd_ = taken;
-  return *this;
+Socket::Socket(int family, int type) {
+  // A socket gets the lowest free number: if it were one of these, stdio would talk to the peer.
+  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
+  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
+  fd_ = ::socket(family, type, 0);
+  check(fd_, "socket");
 }
 
 void Socket::setsockopt(int level, int name, int value) {
@@ -114,9 +135,9 @@ void Socket::listen(int backlog) { check(::listen(fd_, backlog), "listen"); }
 std::pair<Socket, Address> Socket::accept() {
   sockaddr_in addr{};
   socklen_t size = sizeof addr;
-  Socket peer(retry([&] { return ::accept(fd_, as_sockaddr(addr), &size); }));
-  check(peer.fd_, "accept");
-  return {std::move(peer), to_address(addr)};
+  const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });
+  check(fd, "accept");
+  return {Socket(fd), to_address(addr)};  // left to right: the descriptor first gets its owner
 }
 
 void Socket::connect(const Address& address) {
@@ -128,22 +149,21 @@ void Socket::connect(const Address& address) {
 }
 
 std::string Socket::recv(std::size_t bufsize) {
-  std::string bytes(bufsize, '\0');
-  const ssize_t count = retry([&] { return ::recv(fd_, bytes.data(), bytes.size(), 0); });
-  bytes.resize(check(count, "recv"));
-  return bytes;
+  std::string data(bufsize, '\0');
+  const ssize_t count = retry_on_eintr([&] { return ::recv(fd_, data.data(), bufsize, 0); });
+  data.resize(check(count, "recv"));
+  return data;
 }
 
-std::size_t Socket::send(std::string_view bytes) {
-  // Without MSG_NOSIGNAL, sending to a peer that is gone kills the process by SIGPIPE. Python
-  // ignores that signal in the whole process; a library should leave signals alone.
-  return check(retry([&] { return ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }),
-               "send");
+std::size_t Socket::send(std::string_view data) {
+  // A peer that has closed answers a send with a reset; one more send would then raise SIGPIPE,
+  // which kills the process. Python ignores SIGPIPE everywhere; a library leaves signals alone.
+  const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
+  return check(retry_on_eintr(call), "send");
 }
 
-void Socket::sendall(std::string_view bytes) {
-  // A short send has taken only the front.
-  while (!bytes.empty()) bytes.remove_prefix(send(bytes));
+void Socket::sendall(std::string_view data) {
+  while (!data.empty()) data.remove_prefix(send(data));  // a short send took only the first part
 }
 
 Address Socket::getsockname() const {
@@ -155,15 +175,15 @@ Address Socket::getsockname() const {
 
 void Socket::close() noexcept {
   if (fd_ == -1) return;
-  const int error = errno;  // a destructor runs while an error is on its way: it must not change it
-  // Forgotten first and never tried again: after EINTR too the number is free (on Linux), and may
-  // be another's by now.
+  const int error = errno;  // of an earlier call, which the caller may still want to read
+  // Forget the number first and never retry: on Linux it is free even after EINTR, and may already
+  // have been reused.
   ::close(std::exchange(fd_, -1));
   errno = error;
 }
 
 std::string gethostname() {
-  char name[256] = {};  // 255 bytes at most (gethostname(2)); Linux: 64
+  char name[256] = {};  // at most 255 bytes, and a NUL: gethostname(2)
   check(::gethostname(name, sizeof name - 1), "gethostname");
   return name;
 }
@@ -178,47 +198,53 @@ std::uint16_t parse_port(std::string_view text) {
   return port;
 }
 
-// As the UTF-8 decoder of the WHATWG Encoding Standard: the first byte tells how many follow and,
-// where it is E0, ED, F0 or F4, narrows what the second may be (no overlong forms, no surrogates,
-// nothing above U+10FFFF).
 std::string TextDecoder::decode(std::string_view bytes) {
+  pending_ += bytes;
   std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (needed_ > 0 && (byte < lower_ || byte > upper_)) {
-      text += REPLACEMENT;  // broken off: what there was is malformed, and this byte a new start
-      needed_ = 0;
+  std::size_t done = 0, i = 0;
+  while (i < pending_.size()) {
+    const auto [needed, there] = front(std::string_view(pending_).substr(i));
+    if (there < needed && i + there == pending_.size()) break;  // the rest may still come
+    if (there != needed) {
+      text.append(pending_, done, i - done).append("\uFFFD");
+      done = i + there;
     }
-    if (needed_ > 0) {
-      pending_ += c;
-      lower_ = 0x80;
-      upper_ = 0xBF;
-      if (--needed_ == 0) text += pending_;
-    } else if (byte < 0x80) {
-      text += c;
-    } else if (byte >= 0xC2 && byte <= 0xF4) {
-      pending_ = c;
-      needed_ = byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3;
-      lower_ = byte == 0xE0 ? 0xA0 : byte == 0xF0 ? 0x90 : 0x80;
-      upper_ = byte == 0xED ? 0x9F : byte == 0xF4 ? 0x8F : 0xBF;
-    } else {
-      text += REPLACEMENT;
-    }
+    i += there;
   }
+  text.append(pending_, done, i - done);
+  pending_.erase(0, i);
   return text;
 }
 
-std::string printable(std::string_view text) {
-  std::string shown;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool c0 = (byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7F;
-    // U+0080 to U+009F: C2 in front, then 80 to 9F.
-    const bool c1 = byte >= 0x80 && byte < 0xA0 && !shown.empty() && shown.back() == '\xC2';
-    if (c1) shown.pop_back();
-    shown += (c0 || c1) ? REPLACEMENT : std::string_view(&c, 1);
+void print(std::string_view text, bool flush) {
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::size_t length = control(text, i);
+    if (length == 0) continue;
+    write(text.substr(done, i - done));
+    write("\uFFFD");
+    done = i + length;
   }
-  return shown;
+  write(text.substr(done));
+  check(std::putchar('\n'), "stdout");
+  if (flush) check(std::fflush(stdout), "stdout");
+}
+
+std::string input(std::string_view prompt) {
+  write(prompt);
+  check(std::fflush(stdout), "stdout");
+  std::clearerr(stdin);  // Ctrl-D after some text ended only that line
+  char* typed = nullptr;
+  std::size_t room = 0;
+  const ssize_t count = ::getline(&typed, &room, stdin);
+  const std::unique_ptr<char, void (*)(void*)> owner(typed, std::free);  // frees it, as by RAII
+  const bool newline = count > 0 && typed[count - 1] == '\n';
+  check(newline || std::feof(stdin) ? 0 : -1, "stdin");  // an error must not pass for a line's end
+  if (count == -1) {
+    print("", true);
+    return "";
+  }
+  return std::string(typed, static_cast<std::size_t>(newline ? count - 1 : count));
 }
 
 }  // namespace net

@@ -1,8 +1,9 @@
-// The socket calls of Python's socket module, as C++: a thin owner over the POSIX calls.
-//
-// A call that fails throws std::system_error: code() is errno's value, what() says which call and
-// to whom ("connect 99.100.101.102:7000: Connection refused"). A call that a signal interrupts is
-// not a failure: it goes on.
+// The parts of Python that the two scripts use, in C++. Each comment begins with the Python code.
+// Errors are exceptions, as in Python. A failed call throws std::system_error: code() is errno's
+// value, and what() names the call and, for bind and connect, the address
+// ("connect 99.100.101.102:7000: Connection refused"). If a host cannot be resolved, bind, connect
+// and gethostbyname throw std::runtime_error with the host and the resolver's message. A socket
+// call that a signal interrupts is resumed.
 #pragma once
 
 #include <sys/socket.h>  // AF_INET, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR
@@ -17,95 +18,83 @@
 
 namespace net {
 
-// Where a socket is: Python's (host, port). host: an IPv4 name or dotted address, resolved by bind
-// and connect, which throw what gethostbyname throws; port: in host byte order.
+// ADDR = (HOST, PORT): an IPv4 host name or dotted address, and a port in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;
 };
-
-// "host:port".
+// "%s:%d" % ADDR: the address as text.
 std::string to_string(const Address& address);
 
-// Owns one descriptor, and closes it at the latest in its destructor. It moves (Socket&&: the new
-// owner takes the descriptor over) but never copies, so that one owner closes. A moved-from or
-// closed Socket owns none: only assigning to it, closing or destroying it makes sense.
+// s = socket.socket(...): owns one descriptor and closes it, in the destructor if not before. A
+// Socket can be moved (Socket&&: the new owner takes over the descriptor) but not copied or
+// assigned, so it has one owner and is closed once.
 class Socket {
  public:
-  // socket.socket(family, type), socket(2): a new socket, such as (AF_INET, SOCK_STREAM) for TCP.
+  // socket.socket(family, type): opens a socket. SOCK_STREAM is TCP; the family must be AF_INET
+  // (IPv4). Fails with EBADF if stdin, stdout or stderr is closed.
   Socket(int family, int type);
   Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  // Closes what this one owned, at once, and takes over what the other owns.
-  Socket& operator=(Socket&& other) noexcept;
   ~Socket() { close(); }
 
-  // s.setsockopt(level, name, value), setsockopt(2): sets an option whose value is an int.
+  // s.setsockopt(level, name, value): sets an option whose value is an int.
   void setsockopt(int level, int name, int value);
-
-  // s.bind(address), bind(2): makes the address this socket's own; port 0 takes any free one.
+  // s.bind(ADDR): resolves the host and gives the socket this local address; port 0: any free one.
   void bind(const Address& address);
-
-  // s.listen(backlog), listen(2): lets peers connect; about so many may wait to be accepted.
+  // s.listen(backlog): lets peers connect; about `backlog` of them may wait to be accepted.
   void listen(int backlog);
-
-  // s.accept(), accept(2): waits for a peer; its connection, a Socket of its own, and its address.
+  // sock, addr = s.accept(): waits for a peer; returns its connection and its address.
   std::pair<Socket, Address> accept();
-
-  // s.connect(address), connect(2): waits until the connection stands.
+  // s.connect(ADDR): resolves the host and waits until the connection is established.
   void connect(const Address& address);
 
-  // s.recv(bufsize), recv(2): waits for bytes, returns 1 to bufsize of them, as they come. Empty:
-  // the peer has closed, and no more will come. bufsize: at least 1.
+  // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them, or none once the peer has
+  // closed and no more will come. bufsize must be at least 1.
   std::string recv(std::size_t bufsize);
+  // s.send(data): calls send once and returns how many bytes the system accepted, possibly fewer
+  // than given (the compiler warns if you ignore that). If the peer is known to be gone, it fails
+  // with EPIPE or ECONNRESET, and never raises SIGPIPE.
+  [[nodiscard]] std::size_t send(std::string_view data);
+  // s.sendall(data): sends until the system has accepted every byte, or a send fails.
+  void sendall(std::string_view data);
 
-  // s.send(bytes), send(2): one call; returns how many bytes the system took, maybe not all (the
-  // compiler warns where that is ignored). A peer that is gone is an error (EPIPE, ECONNRESET),
-  // never a SIGPIPE.
-  [[nodiscard]] std::size_t send(std::string_view bytes);
-
-  // s.sendall(bytes): sends until the system has taken every byte. How many it took before an error
-  // is not known.
-  void sendall(std::string_view bytes);
-
-  // s.getsockname(), getsockname(2): this socket's own address, the port that the system chose too.
+  // s.getsockname(): the socket's local address, including a port that the system chose.
   Address getsockname() const;
-
-  // s.close(), close(2): gives the descriptor back, once; reports no error, keeps errno.
+  // s.close(): closes the descriptor; later calls do nothing. Reports no error, preserves errno.
   void close() noexcept;
 
  private:
-  explicit Socket(int fd) noexcept;
+  explicit Socket(int fd) noexcept : fd_(fd) {}
 
   int fd_;  // -1: none
 };
 
-// socket.gethostname(), gethostname(2): this machine's own name.
+// socket.gethostname(): this machine's own name.
 std::string gethostname();
-
-// socket.gethostbyname(name), getaddrinfo(3): the name's first IPv4 address, dotted. Throws
-// std::runtime_error with the name and the resolver's words where there is none.
+// socket.gethostbyname(name): the name's first IPv4 address, dotted.
 std::string gethostbyname(const std::string& name);
-
-// int(text), for a port: digits alone, 0 to 65535. Anything else throws
-// std::invalid_argument, with the text quoted.
+// PORT = int(text): digits only, 0 to 65535; anything else throws std::invalid_argument.
 std::uint16_t parse_port(std::string_view text);
 
-// bytes.decode('utf-8'), for a stream that is cut anywhere: a character that a piece leaves
-// unfinished (3 bytes at most) is kept for the next piece. Never fails: malformed bytes become
-// U+FFFD, as with errors='replace'.
+// buf.decode('utf-8'), for a stream that may be split anywhere: an incomplete character at the end
+// of a piece (at most 3 bytes) is kept for the next piece, and dropped if none comes.
 class TextDecoder {
  public:
-  // The whole characters that these bytes complete, as UTF-8; may be empty though bytes is not.
+  // Returns, as UTF-8, the characters that these bytes complete: possibly none, even if bytes is
+  // not empty. Malformed bytes become U+FFFD, as with errors='replace'.
   std::string decode(std::string_view bytes);
 
  private:
-  std::string pending_;                        // the unfinished character's bytes so far
-  int needed_ = 0;                             // how many more it needs
-  unsigned char lower_ = 0x80, upper_ = 0xBF;  // what the next one may be
+  std::string pending_;  // the incomplete character
 };
 
-// A stranger's text (UTF-8), safe to print: control characters but tab and newline become U+FFFD,
-// so that none can drive the terminal.
-std::string printable(std::string_view text);
+// print(text, flush=True): writes UTF-8 text and a newline to stdout; without flush, they may stay
+// buffered until the next input(). Control characters other than tab and newline become U+FFFD, so
+// that a stranger's text cannot control the terminal. Throws std::system_error if stdout fails.
+void print(std::string_view text, bool flush = false);
+
+// input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
+// at the end of the input, an empty line. Throws std::system_error if stdin or stdout fails.
+std::string input(std::string_view prompt);
 
 }  // namespace net

@@ -1,96 +1,62 @@
-// The server of the post: one client comes, then both take turns, a line each; the client begins.
-#include <cerrno>
-#include <iostream>
+// The post's server: one client connects, then each side sends a line in turn, the client first.
+#include <cstdio>
 
 #include "net.hpp"
 
-const std::string USAGE = "usage: server [HOST [PORT]]";
-constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ; that name is taken, by C's <stdio.h>
+using net::input, net::print;
 
-// Errors, and what the post's script doesn't print, go to stderr.
-void say(const std::string& line) { std::cerr << "server: " + line + '\n'; }
-
-// Python's print(text, end='', flush=True).
-void print_now(const std::string& text) {
-  std::cout << text;
-  if (!std::cout.flush()) throw std::system_error(errno, std::generic_category(), "stdout");
-}
-
-// Python's input(): shows the prompt, returns the line typed, without its newline. The end of the
-// input is an empty line here, not an error.
-std::string input(const std::string& prompt) {
-  print_now(prompt);
-  std::string line;
-  std::getline(std::cin, line);
-  if (std::cin.bad()) throw std::system_error(errno, std::generic_category(), "stdin");
-  return line;
-}
+constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that C's <stdio.h> already has
 
 void socket_service_data(const net::Address& ADDR) {
   // connect 连接
+  // (one try, in main, covers it all 由 main 里的 try 统一处理)
   net::Socket s(AF_INET, SOCK_STREAM);
-  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
-  s.bind(ADDR);
+  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // can restart at once 可以立即重启
+  s.bind(ADDR);  // an address that this machine has 本机网卡上有的地址
   s.listen(10);
   const net::Address here = s.getsockname();
-  say("listening on " + net::to_string(here));
+  std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
   if (here.host.substr(0, 4) == "127.")
-    say("only this machine can connect; ./server 0.0.0.0 listens on every address");
-  print_now("Wait for Connection..................\n");
+    std::fputs("server: only this machine can connect; ./server 0.0.0.0 listens on every address\n",
+               stderr);
+  print("Wait for Connection..................", /*flush=*/true);
   auto [sock, addr] = s.accept();
-  say(net::to_string(addr) + " connected");
+  std::fprintf(stderr, "server: %s connected\n", net::to_string(addr).c_str());
 
-  net::TextDecoder decoder;
+  net::TextDecoder decoder;  // keeps half a character 保存半个汉字
   while (true) {
     // receive 收
     std::string buf = sock.recv(BUFSIZE);
     const std::string buf1 = decoder.decode(buf);
-    if (buf.empty()) {
-      say("the client closed the connection");
+    if (buf.empty()) {  // not buf1: half a character is not the end 半个汉字不是结束
+      std::fputs("server: the client closed the connection\n", stderr);
       break;
     }
-    std::cout << "Received message: " << net::printable(buf1) << '\n';
+    print("Received message: " + buf1);
     // send 发
     buf = input("input data:");
     if (buf.empty()) break;
-    sock.sendall(buf);
+    sock.sendall(buf);  // a std::string holds bytes, already encoded 已是编码后的字节
   }
   // close 关闭
   sock.close();
-}
-
-std::string own_host() {
-  try {
-    return net::gethostbyname(net::gethostname());
-  } catch (const std::exception& error) {
-    throw std::runtime_error(std::string(error.what()) + "; try ./server 0.0.0.0");
-  }
-}
+}  // s closes itself here (RAII), and after an exception both do s 在此自动关闭
 
 int main(int argc, char* argv[]) {
-  // Without this, a terminal gets two writes a turn, and a stdin that cannot be read looks like
-  // its end.
-  std::ios::sync_with_stdio(false);
+  if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
+    std::fputs("usage: server [HOST [PORT]]\n", stderr);
+    return 2;
+  }
   try {
-    const std::string first = argc > 1 ? argv[1] : "";
-    if (first == "-h" || first == "--help") {
-      print_now(USAGE + '\n');
-      return 0;
-    }
-    if (first.substr(0, 1) == "-") throw std::invalid_argument("unknown option \"" + first + '"');
-    if (argc > 3) throw std::invalid_argument("too many arguments");
     // initialise 初始化
-    const std::string HOST = argc > 1 ? first : own_host();
+    const std::string name = net::gethostname();
+    const std::string HOST = argc > 1 ? argv[1] : net::gethostbyname(name);  // its IP 本机 IP
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const net::Address ADDR{HOST, PORT};
 
     socket_service_data(ADDR);
-  } catch (const std::invalid_argument& error) {
-    say(error.what());
-    say(USAGE);
-    return 2;
   } catch (const std::exception& error) {
-    say(error.what());
+    std::fprintf(stderr, "server: %s\n", error.what());
     return 1;
   }
 }

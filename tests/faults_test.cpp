@@ -1,45 +1,47 @@
-// The bad days: interrupted calls, short sends, peers that are gone, calls that fail.
-//
-// Where the kernel can be brought to it, it is done for real: a timer's signal interrupts what
-// waits. Where it can't, the call is scripted: this binary is linked with --wrap=send and the like,
-// so that net.cpp's calls come here first.
+// Interrupted calls, short sends, peers that are gone, calls that fail.
+// Two signal storms interrupt real calls. The rest is scripted: this binary is linked with
+// --wrap=send and the like, so that net.cpp's calls arrive here first.
 #include <gtest/gtest.h>
 #include <netdb.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/time.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <deque>
-#include <map>
+#include <future>
 #include <thread>
 
 #include "support.hpp"
 
 namespace {
 
-// What a thread's next calls of a name do. 0: what they always do. -E: fail with E (getaddrinfo:
-// EAI_SYSTEM, errno E). n: send takes at most n bytes, gethostname gives a name of x's that fills
-// its room. A script that has come to its end: 0.
-thread_local std::map<std::string, std::deque<int>> script;
-thread_local std::map<std::string, int> calls;
-// What the resolver was asked for at last.
+enum Call { ACCEPT, CLOSE, CONNECT, FREE, RESOLVE, NAME, OPTION, POLL, RECV, SEND, CALLS };
+
+// What this thread's next calls do. 0, or nothing: what they always do. -E: fail with errno E.
+// n > 0: send takes at most n bytes, getaddrinfo finds two addresses, getsockopt gives the value n,
+// gethostname fills its buffer.
+thread_local std::deque<int> script[CALLS];
+// How often this thread has called, and with what.
+thread_local int calls[CALLS];
 thread_local addrinfo last_hints;
+thread_local int last_timeout;
+thread_local bool limited;  // recv, by the socket
 // Over all threads: what the kernel really did.
 std::atomic<int> interrupted{0}, short_sends{0};
 
-int next_step(const std::string& name) {
-  ++calls[name];
-  std::deque<int>& steps = script[name];
-  if (steps.empty()) return 0;
-  const int step = steps.front();
-  steps.pop_front();
-  if (step < 0) errno = -step;
+int next_step(Call call) {
+  const int error = errno;
+  ++calls[call];
+  int step = 0;
+  if (!script[call].empty()) {
+    step = script[call].front();
+    script[call].pop_front();
+  }
+  errno = step < 0 ? -step : error;
   return step;
 }
 
@@ -49,12 +51,12 @@ Result counted(Result result) {
   return result;
 }
 
-struct Scripts : testing::Test {
-  Scripts() { clear(); }
-  ~Scripts() override { clear(); }
+struct Scripted : testing::Test {
+  Scripted() { clear(); }
   static void clear() {
-    script.clear();
-    calls.clear();
+    for (std::deque<int>& steps : script) steps.clear();
+    std::fill(calls, calls + CALLS, 0);
+    limited = false;
     interrupted = short_sends = 0;
   }
 };
@@ -76,58 +78,68 @@ ssize_t __real_recv(int, void*, size_t, int);
 ssize_t __real_send(int, const void*, size_t, int);
 
 int __wrap_accept(int fd, sockaddr* address, socklen_t* size) {
-  return next_step("accept") < 0 ? -1 : counted(__real_accept(fd, address, size));
+  return next_step(ACCEPT) < 0 ? -1 : __real_accept(fd, address, size);
 }
 
-// Closes and then fails: that is what Linux does.
+// It closes and then fails, as on Linux.
 int __wrap_close(int fd) {
-  const int step = next_step("close");
   const int result = __real_close(fd);
-  if (step < 0) errno = -step;
-  return step < 0 ? -1 : result;
+  return next_step(CLOSE) < 0 ? -1 : result;
 }
 
-// A connect that is interrupted goes on: so does this.
+// It connects and then fails: an interrupted connect continues in the background.
 int __wrap_connect(int fd, const sockaddr* address, socklen_t size) {
-  const int step = next_step("connect");
   const int result = counted(__real_connect(fd, address, size));
-  if (step < 0) errno = -step;
-  return step < 0 ? -1 : result;
+  return next_step(CONNECT) < 0 ? -1 : result;
 }
 
+// Whoever reads an address after this finds 255.255.255.255.
 void __wrap_freeaddrinfo(addrinfo* list) {
-  next_step("freeaddrinfo");
+  next_step(FREE);
+  for (addrinfo* one = list; one; one = one->ai_next)
+    std::memset(one->ai_addr, 0xFF, one->ai_addrlen);
   __real_freeaddrinfo(list);
 }
 
-int __wrap_getaddrinfo(const char* host, const char* service, const addrinfo* hints,
-                       addrinfo** list) {
-  const int step = next_step("getaddrinfo");
+int __wrap_getaddrinfo(const char* host, const char* port, const addrinfo* hints, addrinfo** list) {
   last_hints = *hints;
-  return step < 0 ? EAI_SYSTEM : __real_getaddrinfo(host, service, hints, list);
+  const int step = next_step(RESOLVE);
+  if (step < 0) return EAI_SYSTEM;
+  if (step == 0) return __real_getaddrinfo(host, port, hints, list);
+  const int error = __real_getaddrinfo("127.0.0.1", port, hints, list);
+  return error ? error : __real_getaddrinfo("127.0.0.2", port, hints, &(*list)->ai_next);
 }
 
-// POSIX: a name that is too long may be cut without a terminating NUL.
+// POSIX: a name that is too long may be truncated without a terminating NUL.
 int __wrap_gethostname(char* name, size_t size) {
-  const int step = next_step("gethostname");
+  const int step = next_step(NAME);
   if (step > 0) std::memset(name, 'x', size);
   return step < 0 ? -1 : step > 0 ? 0 : __real_gethostname(name, size);
 }
 
 int __wrap_getsockopt(int fd, int level, int name, void* value, socklen_t* size) {
-  return next_step("getsockopt") < 0 ? -1 : __real_getsockopt(fd, level, name, value, size);
+  const int step = next_step(OPTION);
+  if (step > 0) std::memcpy(value, &step, sizeof step);
+  return step < 0 ? -1 : step > 0 ? 0 : __real_getsockopt(fd, level, name, value, size);
 }
 
+// What getsockopt is called on a 32-bit system with 64-bit time.
+int __wrap___getsockopt64(int fd, int level, int name, void* value, socklen_t* size) {
+  return __wrap_getsockopt(fd, level, name, value, size);
+}
 int __wrap_poll(pollfd* fds, nfds_t count, int timeout) {
-  return next_step("poll") < 0 ? -1 : counted(__real_poll(fds, count, timeout));
+  last_timeout = timeout;
+  return next_step(POLL) < 0 ? -1 : counted(__real_poll(fds, count, timeout));
 }
-
 ssize_t __wrap_recv(int fd, void* bytes, size_t size, int flags) {
-  return next_step("recv") < 0 ? -1 : counted(__real_recv(fd, bytes, size, flags));
+  timeval limit{};
+  socklen_t length = sizeof limit;
+  __real_getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, &length);
+  if (limit.tv_sec != 0 || limit.tv_usec != 0) limited = true;
+  return next_step(RECV) < 0 ? -1 : __real_recv(fd, bytes, size, flags);
 }
-
 ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
-  const int step = next_step("send");
+  const int step = next_step(SEND);
   if (step > 0) size = std::min(size, static_cast<size_t>(step));
   const ssize_t result = step < 0 ? -1 : counted(__real_send(fd, bytes, size, flags));
   if (result >= 0 && static_cast<size_t>(result) < size) ++short_sends;
@@ -137,8 +149,6 @@ ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
 
 namespace {
 
-using std::chrono::steady_clock;
-
 std::atomic<int> ticks{0};
 
 // While it lives, SIGALRM interrupts the thread that made it, a thousand times a second.
@@ -147,351 +157,207 @@ class SignalStorm {
   SignalStorm() {
     struct sigaction action = {};
     action.sa_handler = [](int) { ++ticks; };  // and no SA_RESTART
-    ::sigaction(SIGALRM, &action, &before_);
+    ::sigaction(SIGALRM, &action, nullptr);
     set_timer(1000);
   }
-  ~SignalStorm() {
-    set_timer(0);
-    ::sigaction(SIGALRM, &before_, nullptr);
-  }
+  ~SignalStorm() { set_timer(0); }
 
  private:
   static void set_timer(suseconds_t microseconds) {
     const itimerval every{{0, microseconds}, {0, microseconds}};
     ::setitimer(ITIMER_REAL, &every, nullptr);
   }
-  struct sigaction before_ = {};
 };
 
-// The other end of a test, in a thread that no SIGALRM reaches.
-class PeerThread {
- public:
-  explicit PeerThread(const std::function<void()>& work) {
-    sigset_t alarm, before;
-    sigemptyset(&alarm);
-    sigaddset(&alarm, SIGALRM);
-    pthread_sigmask(SIG_BLOCK, &alarm, &before);
-    thread_ = std::thread(work);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-  ~PeerThread() { thread_.join(); }
+// Starts the peer of a test in a thread that the storm spares; get() waits for it and throws what
+// it threw.
+std::future<void> peer_thread(const std::function<void()>& work) {
+  return std::async(std::launch::async, [work] {
+    sigset_t alarm;
+    ::sigemptyset(&alarm);
+    ::sigaddset(&alarm, SIGALRM);
+    ::pthread_sigmask(SIG_BLOCK, &alarm, nullptr);
+    work();
+  });
+}
 
- private:
-  std::thread thread_;
-};
-
-// Waits, in a PeerThread, until the kernel has interrupted so many calls; gives up after PATIENCE.
+// These two wait until the storm has done its work.
 void wait_for_interruptions(int count) {
-  const auto deadline = steady_clock::now() + PATIENCE;
-  while (interrupted < count && steady_clock::now() < deadline) std::this_thread::yield();
+  const auto deadline = std::chrono::steady_clock::now() + PATIENCE;
+  while (interrupted < count && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
 }
-
-// ---- short sends
-
-using ShortSends = Scripts;
-
-// Sends the bytes through a signal storm. Returns what the reader received; it calls before_piece
-// before each recv.
-std::string sent_through_a_storm(const std::string& bytes,
-                                 const std::function<void()>& before_piece) {
-  Connection ends = connection();
-  std::string received;
-  const SignalStorm storm;
-  {
-    PeerThread reader([&] {
-      while (true) {
-        before_piece();
-        const std::string piece = ends.server.recv(1 << 18);
-        if (piece.empty()) break;
-        received += piece;
-      }
-    });
-    net::Socket sender = std::move(ends.client);  // closed before the reader is waited for,
-    sender.sendall(bytes);                        // also where this throws
-    sender.close();
-  }
-  return received;
-}
-
 void wait_for_a_tick() {
-  const int seen = ticks;
-  while (ticks == seen) std::this_thread::yield();
+  for (const int seen = ticks; ticks == seen;) std::this_thread::yield();
 }
 
-TEST_F(ShortSends, SendallDeliversEveryByteInOrderToASlowReaderThroughASignalStorm) {
+using Storm = Scripted;
+
+TEST_F(Storm, SendallDeliversEveryByteInOrderToASlowReader) {
   const std::string bytes = pattern(16 << 20);
-  EXPECT_TRUE(sent_through_a_storm(bytes, wait_for_a_tick) == bytes);
+  std::string received;
+  auto [sender, receiver] = connection();
+  const SignalStorm storm;
+  std::future<void> reader = peer_thread([&, &s = receiver] {
+    wait_for_interruptions(3);
+    for (std::string piece; !(piece = s.recv(1 << 18)).empty(); wait_for_a_tick())
+      received += piece;
+  });
+  net::Socket(std::move(sender)).sendall(bytes);  // it is closed then: the reader waits for that
+  reader.get();
+  EXPECT_TRUE(received == bytes);
+  EXPECT_GE(interrupted, 3);
   EXPECT_GE(short_sends, 1);
 }
 
-struct Case {
-  std::vector<int> steps;
-  int calls;
-};
+// A queue of one place is full, so the second connect waits. After a second the kernel tries again.
+TEST_F(Storm, ConnectWaitsForItsPlaceAndIsNotCalledAgain) {
+  net::Socket listening = listening_socket(0), first = tcp_socket(), second = tcp_socket();
+  first.connect(listening.getsockname());
+  EXPECT_EQ(calls[POLL], 0) << "there was nothing to wait for";
+  std::future<void> server = peer_thread([&] {
+    wait_for_interruptions(3);
+    listening.accept();
+  });
+  const SignalStorm storm;
+  second.connect(listening.getsockname());
+  EXPECT_EQ(calls[CONNECT], 2) << "once for each";
+  EXPECT_GE(interrupted, 3);
+  server.get();
+  listening.accept().first.sendall("welcome");
+  EXPECT_EQ(second.recv(1024), "welcome");
+}
 
-TEST_F(ShortSends, SendallGoesOnWhereAShortOrInterruptedSendStopped) {
+using Sending = Scripted;
+
+std::string recv_all(net::Socket& s) {
+  std::string all;
+  for (std::string piece; !(piece = s.recv(1024)).empty();) all += piece;
+  return all;
+}
+
+TEST_F(Sending, ContinuesWhereAShortOrInterruptedSendStopped) {
   const std::string bytes = pattern(100);
-  const Case cases[] = {
-      {{}, 1},
-      {{1}, 2},
-      {{99}, 2},
-      {{100}, 1},
-      {{1, 2, 3, 4}, 5},
-      {{-EINTR}, 2},
-      {{-EINTR, -EINTR, 50, -EINTR, 49, 1}, 6},
-      {std::vector<int>(100, 1), 100},
-  };
-  for (const Case& c : cases) {
+  const std::pair<std::deque<int>, int> cases[] = {{{}, 1},
+                                                   {{1, 2, 3, 4}, 5},
+                                                   {{-EINTR, -EINTR, 50, -EINTR, 49, 1}, 6},
+                                                   {std::deque<int>(100, 1), 100}};
+  for (const auto& [steps, expected_calls] : cases) {
+    SCOPED_TRACE(testing::PrintToString(steps));
     clear();
     auto [sender, receiver] = connection();
-    script["send"].assign(c.steps.begin(), c.steps.end());
+    script[SEND] = steps;
     sender.sendall(bytes);
-    EXPECT_EQ(calls["send"], c.calls);
+    EXPECT_EQ(calls[SEND], expected_calls);
     sender.close();
     EXPECT_EQ(recv_all(receiver), bytes);
   }
 }
 
-TEST_F(ShortSends, WhatWasTakenBeforeAnErrorArrivesInOrder) {
+TEST_F(Sending, StopsAtAnErrorAfterWhatWasAcceptedBefore) {
   const std::string bytes = pattern(100);
   auto [sender, receiver] = connection();
-  script["send"] = {10, -EINTR, 20, -ECONNRESET};
+  script[SEND] = {10, -EINTR, 20, -ECONNRESET};
   expect_error([&, &s = sender] { s.sendall(bytes); }, ECONNRESET, "send");
-  EXPECT_EQ(calls["send"], 4);
+  EXPECT_EQ(calls[SEND], 4);
   sender.close();
   EXPECT_EQ(recv_all(receiver), bytes.substr(0, 30));
 }
 
-TEST_F(ShortSends, SendTellsThatItWasShort) {
+TEST_F(Sending, OnceReturnsHowManyBytesTheSystemAccepted) {
   auto [sender, receiver] = connection();
-  script["send"] = {3};
+  script[SEND] = {3};
   EXPECT_EQ(sender.send("12345"), 3u);
-  EXPECT_EQ(calls["send"], 1);
+  EXPECT_EQ(calls[SEND], 1);
   EXPECT_EQ(receiver.recv(1024), "123");
+  EXPECT_EQ(sender.send(""), 0u);
 }
 
-// ---- interrupted calls
-
-using Interrupted = Scripts;
-
-TEST_F(Interrupted, RecvWaitsOn) {
+TEST_F(Sending, ToAPeerThatHasGoneThrowsEpipeAndRaisesNoSignal) {
+  void (*const handler)(int) = [](int) { ADD_FAILURE() << "a SIGPIPE"; };
+  const auto before = ::signal(SIGPIPE, handler);
   auto [client, server] = connection();
-  PeerThread sender([&s = server] {
-    wait_for_interruptions(3);
-    s.sendall("at last");
-  });
-  const SignalStorm storm;
-  EXPECT_EQ(client.recv(1024), "at last");
-  EXPECT_GE(interrupted, 3);
+  server.close();
+  expect_error([&s = client] { s.sendall(pattern(4 << 20)); }, EPIPE, "send");
+  EXPECT_EQ(::signal(SIGPIPE, before), handler) << "a library leaves the signals alone";
 }
 
-TEST_F(Interrupted, AcceptWaitsOn) {
-  net::Socket listening = listening_socket();
-  PeerThread client([&] {
-    wait_for_interruptions(3);
-    net::Socket(AF_INET, SOCK_STREAM).connect(listening.getsockname());
-  });
-  const SignalStorm storm;
-  EXPECT_EQ(listening.accept().second.host, "127.0.0.1");
-  EXPECT_GE(interrupted, 3);
-}
+using Interrupted = Scripted;
 
-TEST_F(Interrupted, SendWaitsOn) {
-  const std::string bytes = pattern(16 << 20);
-  const auto before_the_first = [first = true]() mutable {
-    if (std::exchange(first, false)) wait_for_interruptions(3);
-  };
-  EXPECT_TRUE(sent_through_a_storm(bytes, before_the_first) == bytes);
-  EXPECT_GE(interrupted, 3);
-}
-
-// A connection that waits: the queue behind listen(0) holds one, and is full.
-struct FullQueue {
-  net::Socket listening = listening_socket(0);
-  net::Socket first{AF_INET, SOCK_STREAM};
-  FullQueue() { first.connect(listening.getsockname()); }
-};
-
-// The kernel asks again after a second, so these two take that long.
-TEST_F(Interrupted, ConnectWaitsOnAndIsNotCalledAgain) {
-  FullQueue queue;
-  PeerThread server([&] {
-    wait_for_interruptions(3);
-    queue.listening.accept();
-  });
-  const SignalStorm storm;
-  net::Socket s(AF_INET, SOCK_STREAM);
-  s.connect(queue.listening.getsockname());
-  EXPECT_EQ(calls["connect"], 2) << "the queue's one, and this one's";
-  EXPECT_GE(calls["poll"], 2);
-  EXPECT_GE(interrupted, 3);
-  queue.listening.accept().first.sendall("welcome");
-  EXPECT_EQ(s.recv(1024), "welcome");
-}
-
-TEST_F(Interrupted, ConnectThatIsRefusedAfterAllSaysSo) {
-  FullQueue queue;
-  const net::Address address = queue.listening.getsockname();
-  PeerThread server([&] {
-    wait_for_interruptions(3);
-    queue.listening.close();
-  });
-  const SignalStorm storm;
-  net::Socket s(AF_INET, SOCK_STREAM);
-  expect_error([&] { s.connect(address); }, ECONNREFUSED, "connect " + net::to_string(address));
-  EXPECT_EQ(calls["connect"], 2) << "the queue's one, and this one's";
-}
-
-TEST_F(Interrupted, EachCallButConnectIsCalledAgainByScript) {
-  net::Socket listening = listening_socket();
-  net::Socket client(AF_INET, SOCK_STREAM);
-  script["connect"] = {-EINTR};
-  script["poll"] = {-EINTR, -EINTR};
-  script["accept"] = {-EINTR, -EINTR};
+TEST_F(Interrupted, CallsAreRepeatedButNeverConnect) {
+  net::Socket listening = listening_socket(), client = tcp_socket();
+  script[CONNECT] = {-EINTR};
+  script[POLL] = script[ACCEPT] = script[SEND] = script[RECV] = {-EINTR, -EINTR};
   client.connect(listening.getsockname());
-  EXPECT_EQ(calls["connect"], 1);
-  EXPECT_EQ(calls["poll"], 3);
+  EXPECT_EQ(calls[CONNECT], 1);
+  EXPECT_EQ(calls[POLL], 3);
+  EXPECT_EQ(calls[OPTION], 1);
   net::Socket server = listening.accept().first;
-  EXPECT_EQ(calls["accept"], 3);
-  script["send"] = {-EINTR, -EINTR};
-  script["recv"] = {-EINTR, -EINTR};
+  EXPECT_EQ(calls[ACCEPT], 3);
   EXPECT_EQ(client.send("hello"), 5u);
-  EXPECT_EQ(calls["send"], 3);
+  EXPECT_EQ(calls[SEND], 3);
   EXPECT_EQ(server.recv(1024), "hello");
-  EXPECT_EQ(calls["recv"], 3);
+  EXPECT_EQ(calls[RECV], 3);
+  server.sendall("welcome");
+  EXPECT_EQ(client.recv(1024), "welcome");
+  EXPECT_EQ(last_timeout, -1) << "poll has a time limit";
+  EXPECT_FALSE(limited) << "recv has a time limit";
 }
 
-TEST_F(Interrupted, ConnectIsFinishedOnlyAfterEintr) {
-  const net::Socket listening = listening_socket(), silent = bound_socket();
-  net::Socket s(AF_INET, SOCK_STREAM), other(AF_INET, SOCK_STREAM);
-  s.connect(listening.getsockname());
-  EXPECT_ANY_THROW(other.connect(silent.getsockname()));
-  EXPECT_EQ(calls["poll"], 0);
-}
-
-TEST_F(Interrupted, ConnectSaysWhatKeptItFromWaiting) {
+TEST_F(Interrupted, ConnectReportsHowItEndedAndWhatKeptItFromWaiting) {
   const net::Socket listening = listening_socket();
   const net::Address address = listening.getsockname();
-  for (const char* call : {"poll", "getsockopt"}) {
+  const std::pair<Call, int> cases[] = {
+      {OPTION, ECONNREFUSED}, {OPTION, -ENOBUFS}, {POLL, -ENOMEM}};
+  for (const auto& [call, step] : cases) {
+    SCOPED_TRACE(step);
     clear();
-    net::Socket s(AF_INET, SOCK_STREAM);
-    script["connect"] = {-EINTR};
-    script[call] = {-ENOMEM};
-    expect_error([&] { s.connect(address); }, ENOMEM, "connect " + net::to_string(address));
+    net::Socket s = tcp_socket();
+    script[CONNECT] = {-EINTR};
+    script[call] = {step};
+    expect_error([&] { s.connect(address); }, std::abs(step), "connect " + net::to_string(address));
   }
 }
 
-TEST_F(Interrupted, CloseIsNotCalledAgain) {
-  const std::size_t open = open_descriptors();
-  net::Socket s(AF_INET, SOCK_STREAM);
-  calls["close"] = 0;
-  script["close"] = {-EINTR};
+TEST_F(Interrupted, CloseIsNotRepeatedAndLeavesErrnoAlone) {
+  net::Socket s = tcp_socket();
+  script[CLOSE] = {-EINTR};
+  errno = ENOENT;
   s.close();
-  EXPECT_EQ(calls["close"], 1);
+  EXPECT_EQ(errno, ENOENT);
+  const net::Socket next = tcp_socket();  // has the number that is free now
   s.close();
-  EXPECT_EQ(calls["close"], 1);
-  EXPECT_EQ(open_descriptors(), open);
+  EXPECT_EQ(calls[CLOSE], 1);
+  next.getsockname();
 }
 
-TEST_F(Interrupted, CloseIsCalledOnceForEachDescriptorHoweverItIsMoved) {
-  {
-    net::Socket one(AF_INET, SOCK_STREAM), other(AF_INET, SOCK_STREAM);
-    net::Socket moved(std::move(one));
-    other = std::move(moved);
-    EXPECT_EQ(calls["close"], 1);
-  }
-  EXPECT_EQ(calls["close"], 2);
-}
+using Failing = Scripted;
 
-// ---- peers that are gone
-
-using GonePeer = Scripts;
-
-// Where a SIGPIPE were let through, it would kill this test.
-TEST_F(GonePeer, ThatClosedWithNothingUnreadMakesSendallThrowEpipe) {
-  auto [client, server] = connection();
-  server.close();
-  EXPECT_EQ(client.recv(1), "");
-  expect_error([&s = client] { s.sendall(pattern(4 << 20)); }, EPIPE, "send");
-}
-
-TEST_F(GonePeer, ThatClosedWithBytesUnreadMakesSendallThrowEconnreset) {
-  auto [client, server] = connection();
-  client.sendall("never read");
-  server.close();
-  expect_error([&s = client] { s.sendall(pattern(4 << 20)); }, ECONNRESET, "send");
-}
-
-TEST_F(GonePeer, ThatResetMakesRecvThrowEconnreset) {
-  auto [client, server] = connection();
-  client.sendall("never read");
-  server.close();
-  expect_error([&s = client] { s.recv(1); }, ECONNRESET, "recv");
-}
-
-// ---- calls that fail
-
-using Failing = Scripts;
-
-TEST_F(Failing, AcceptSaysWhy) {
+TEST_F(Failing, AcceptSaysWhyAndLeavesNoDescriptorBehind) {
   net::Socket listening = listening_socket();
-  script["accept"] = {-EMFILE};
-  const std::size_t open = open_descriptors();
+  script[ACCEPT] = {-EMFILE};
+  const int open = open_descriptors();
   expect_error([&] { listening.accept(); }, EMFILE, "accept");
   EXPECT_EQ(open_descriptors(), open);
 }
 
-// stdin's number is free, and no higher one is to be had.
-TEST_F(Failing, SocketSaysWhyAndLeavesStdinsNumberFree) {
-  const int keep = ::dup(STDIN_FILENO);
-  rlimit limit;
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlimit no_more{static_cast<rlim_t>(keep) + 1, limit.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &no_more);
-  ::close(STDIN_FILENO);
-  const std::system_error error = error_of([] { net::Socket(AF_INET, SOCK_STREAM); });
-  const int free = ::dup(keep);
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  ::close(keep);
-  EXPECT_STREQ(error.what(), "socket: Too many open files");
-  EXPECT_EQ(free, STDIN_FILENO);
-}
-
-TEST_F(Failing, ResolverSaysWhatTheSystemSays) {
-  script["getaddrinfo"] = {-EMFILE};
-  expect_error([] { net::gethostbyname("127.1"); }, EMFILE, "getaddrinfo \"127.1\"");
-}
-
-TEST_F(Failing, ResolverIsAskedForIPv4AndTcpAlone) {
-  net::gethostbyname("127.1");
+// If ai_flags said anything, names might not be looked up.
+TEST_F(Failing, ResolverGetsAPlainQuestionAndItsFirstAnswerIsTakenBeforeItsListIsFreed) {
+  script[RESOLVE] = {2, 0, -EMFILE};
+  EXPECT_EQ(net::gethostbyname("two"), "127.0.0.1");
   EXPECT_EQ(last_hints.ai_family, AF_INET);
   EXPECT_EQ(last_hints.ai_socktype, SOCK_STREAM);
-}
-
-TEST_F(Failing, ResolversListIsFreedOnce) {
-  net::gethostbyname("127.0.0.1");
-  EXPECT_EQ(calls["freeaddrinfo"], 1);
+  EXPECT_EQ(last_hints.ai_flags, 0);
+  EXPECT_EQ(calls[FREE], 1);
   EXPECT_ANY_THROW(net::gethostbyname("a b"));
-  EXPECT_EQ(calls["freeaddrinfo"], 1);
+  expect_error([] { net::gethostbyname("127.1"); }, EMFILE, "getaddrinfo \"127.1\"");
+  EXPECT_EQ(calls[FREE], 1) << "there is no list after an error";
 }
 
-TEST_F(Failing, GethostnameSaysWhy) {
-  script["gethostname"] = {-ENAMETOOLONG};
+TEST_F(Failing, GethostnameSaysWhyAndAnyNameOf255BytesIsTakenWhole) {
+  script[NAME] = {-ENAMETOOLONG, 1};
   expect_error([] { net::gethostname(); }, ENAMETOOLONG, "gethostname");
-}
-
-TEST_F(Failing, HostNameOf255BytesIsTakenWhole) {
-  script["gethostname"] = {1};
   EXPECT_EQ(net::gethostname(), std::string(255, 'x'));
-}
-
-TEST_F(Failing, DestructorLeavesErrnoAlone) {
-  errno = ENOENT;
-  {
-    script["close"] = {-EIO};
-    const net::Socket s(AF_INET, SOCK_STREAM);
-  }
-  EXPECT_EQ(errno, ENOENT);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
-// The lines that README.md quotes stand in the source.
+// The code that README.md quotes is the code as it stands, in both languages.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -8,45 +10,79 @@
 
 namespace {
 
-std::string read_file(const std::string& name) {
-  std::ostringstream text;
-  text << std::ifstream(name).rdbuf();
-  return text.str();
+std::vector<std::string> lines_of(const std::string& name) {
+  std::ifstream file(std::filesystem::path(FOLDER) / name);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  EXPECT_FALSE(lines.empty()) << name;
+  return lines;
 }
 
-// What stands between `heading` and the next heading.
-std::string section(const std::string& readme, const std::string& heading) {
-  const std::size_t begin = readme.find("\n" + heading + "\n");
-  if (begin == std::string::npos) return "";
-  return readme.substr(begin + 1, readme.find("\n#", begin + 1) - begin);
+// The lines of a program that a table has to quote: all but comments, blank lines and braces alone.
+std::vector<std::string> code_of(const std::string& name) {
+  std::vector<std::string> code;
+  for (std::string line : lines_of(name)) {
+    line.erase(0, line.find_first_not_of(' '));
+    if (line.rfind("//", 0) == 0) continue;
+    line = line.substr(0, line.find("  //"));
+    if (!line.empty() && line != "}") code.push_back(line);
+  }
+  return code;
 }
 
-// Given a section with a table: the code in its column (from 1), row by row.
-std::vector<std::string> quoted(const std::string& text, int column) {
+// A table row's cells. In a cell, \| stands for |.
+std::vector<std::string> cells_of(const std::string& row) {
+  std::vector<std::string> cells(1);
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (row[i] == '\\' && row[i + 1] == '|')
+      cells.back() += row[++i];
+    else if (row[i] == '|')
+      cells.emplace_back();
+    else
+      cells.back() += row[i];
+  }
+  return cells;
+}
+
+// What stands between `…` in one column (from 1) of the table below a heading; a } alone is left
+// out here, too.
+std::vector<std::string> quoted(const std::string& heading, std::size_t column) {
   std::vector<std::string> found;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream cells(line);
-    std::string cell;
-    for (int i = 0; i <= column; ++i) std::getline(cells, cell, '|');
-    const std::size_t begin = cell.find('`'), end = cell.rfind('`');
-    if (line[0] == '|' && begin < end) found.push_back(cell.substr(begin + 1, end - begin - 1));
+  bool here = false;
+  for (const std::string& line : lines_of("README.md")) {
+    if (!line.empty() && line[0] == '#') here = line.substr(line.find(' ') + 1) == heading;
+    if (!here || line.empty() || line[0] != '|') continue;
+    std::istringstream parts(cells_of(line).at(column));
+    std::string part;
+    for (bool code = false; std::getline(parts, part, '`'); code = !code)
+      if (code && part != "}") found.push_back(part);
   }
   return found;
 }
 
-void expect_quotes(const std::string& heading, int column, const std::string& file) {
-  const std::vector<std::string> quotes = quoted(section(read_file("README.md"), heading), column);
-  EXPECT_FALSE(quotes.empty()) << "no such table: " << heading;
-  const std::string source = read_file(file);
-  for (const std::string& quote : quotes)
-    EXPECT_NE(source.find(quote), std::string::npos) << file << " no longer has: " << quote;
+// A heading, and the program that the table below it quotes.
+class ReadmeTable : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(ReadmeTable, QuotesEachLineOfTheProgramInItsOrder) {
+  const auto [heading, program] = GetParam();
+  EXPECT_EQ(quoted(heading, 3), code_of(program));
 }
 
-TEST(Readme, QuotesTheServerAsItStands) { expect_quotes("### server.cpp", 2, "server.cpp"); }
+INSTANTIATE_TEST_SUITE_P(English, ReadmeTable,
+                         testing::Values(std::pair("server.cpp", "server.cpp"),
+                                         std::pair("client.cpp", "client.cpp")));
+INSTANTIATE_TEST_SUITE_P(Chinese, ReadmeTable,
+                         testing::Values(std::pair("server.cpp 对照", "server.cpp"),
+                                         std::pair("client.cpp 对照", "client.cpp")));
 
-TEST(Readme, QuotesTheClientAsItStands) { expect_quotes("### client.cpp", 2, "client.cpp"); }
-
-TEST(Readme, QuotesTheHeaderAsItStands) { expect_quotes("## 5. The nine calls", 3, "net.hpp"); }
+TEST(Readme, QuotesTheHeaderAsItStands) {
+  const std::vector<std::string> header = code_of("net.hpp");
+  for (const std::string heading : {"The calls", "各个调用"}) {
+    const std::vector<std::string> quotes = quoted(heading, 3);
+    EXPECT_EQ(quotes.size(), 10u) << heading << ": net.hpp in the column's heading, and nine calls";
+    for (std::size_t i = 1; i < quotes.size(); ++i)
+      EXPECT_EQ(std::count(header.begin(), header.end(), quotes[i]), 1) << quotes[i];
+  }
+}
 
 }  // namespace

@@ -1,31 +1,106 @@
 #include "support.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
+#include <ctime>
+#include <filesystem>
 #include <iterator>
+#include <new>
 #include <sstream>
+
+// Allocating memory may change errno, so here it always does. An error that is read too late is
+// reported as "Inappropriate ioctl for device".
+void* operator new(std::size_t size) {
+  void* const memory = std::malloc(size);
+  if (!memory) throw std::bad_alloc();
+  errno = ENOTTY;
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
 
 using Clock = std::chrono::steady_clock;
 
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  DIR* const directory = ::opendir("/proc/self/fd");
-  while (::readdir(directory)) ++count;
-  ::closedir(directory);
+constexpr int DESCRIPTORS = 256;  // more than the tests ever have open
+
+void default_signals() {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Ends the whole run if a test hangs, and names the test.
+struct Watchdog : testing::EmptyTestEventListener {
+  Watchdog() {
+    ::signal(SIGRTMIN, [](int) {
+      const testing::TestInfo* const test = testing::UnitTest::GetInstance()->current_test_info();
+      std::fprintf(stderr, "hangs: %s.%s\n", test->test_suite_name(), test->name());
+      ::_exit(1);
+    });
+    sigevent event{};
+    event.sigev_notify = SIGEV_SIGNAL;
+    event.sigev_signo = SIGRTMIN;
+    ::timer_create(CLOCK_MONOTONIC, &event, &timer_);
+  }
+  void OnTestStart(const testing::TestInfo&) override {
+    const itimerspec once{{}, {3 * PATIENCE.count(), 0}};
+    ::timer_settime(timer_, 0, &once, nullptr);
+  }
+  timer_t timer_{};
+};
+
+// However this process was started: descriptors 0 to 2 are open, and signals are as usual, except
+// that typing to a program that has ended must not end the tests.
+const bool prepared = [] {
+  while (::open("/dev/null", O_RDWR | O_CLOEXEC) <= STDERR_FILENO) continue;
+  default_signals();
+  ::signal(SIGPIPE, SIG_IGN);
+  testing::UnitTest::GetInstance()->listeners().Append(new Watchdog);
+  static const pid_t tests = ::getpid();
+  std::atexit([] {  // a test that exits with 0 must not look like a success
+    if (::getpid() == tests && testing::UnitTest::GetInstance()->current_test_info()) ::_exit(1);
+  });
+  return true;
+}();
+
+void close_if_open(int& fd) {
+  if (fd != -1) ::close(fd);
+  fd = -1;
+}
+
+// Appends what can be read. At the end (for a terminal, that is the error EIO) it closes fd.
+void read_some(int& fd, std::string& text, int& pieces) {
+  char buffer[65536];
+  const ssize_t count = ::read(fd, buffer, sizeof buffer);
+  if (count <= 0) return close_if_open(fd);
+  text.append(buffer, static_cast<std::size_t>(count));
+  ++pieces;
+}
+
+}  // namespace
+
+int open_descriptors() {
+  int count = 0;
+  for (int fd = 0; fd < DESCRIPTORS; ++fd) count += ::fcntl(fd, F_GETFD) != -1;
   return count;
 }
 
+net::Socket tcp_socket() { return net::Socket(AF_INET, SOCK_STREAM); }
+
 net::Socket bound_socket() {
-  net::Socket s(AF_INET, SOCK_STREAM);
+  net::Socket s = tcp_socket();
   s.bind({"127.0.0.1", 0});
   return s;
 }
@@ -36,33 +111,20 @@ net::Socket listening_socket(int backlog) {
   return s;
 }
 
-Connection connection() {
-  net::Socket listening = listening_socket();
-  net::Socket client(AF_INET, SOCK_STREAM);
+std::pair<net::Socket, net::Socket> connection() {
+  net::Socket listening = listening_socket(), client = tcp_socket();
   client.connect(listening.getsockname());
   return {std::move(client), listening.accept().first};
 }
 
-std::string recv_all(net::Socket& s) {
-  std::string all;
-  for (std::string piece; !(piece = s.recv(65536)).empty();) all += piece;
-  return all;
-}
-
-std::system_error error_of(const std::function<void()>& function) {
+void expect_error(const std::function<void()>& function, int code, const std::string& call) {
   try {
     function();
+    ADD_FAILURE() << "no error of " << call;
   } catch (const std::system_error& error) {
-    return error;
+    EXPECT_EQ(error.code(), std::error_code(code, std::generic_category()));
+    EXPECT_EQ(error.what(), call + ": " + std::generic_category().message(code));
   }
-  ADD_FAILURE() << "no std::system_error was thrown";
-  return std::system_error(std::error_code());
-}
-
-void expect_error(const std::function<void()>& function, int code, const std::string& call) {
-  const std::system_error error = error_of(function);
-  EXPECT_EQ(error.code(), std::error_code(code, std::generic_category()));
-  EXPECT_EQ(error.what(), call + ": " + std::generic_category().message(code));
 }
 
 std::string pattern(std::size_t count) {
@@ -77,48 +139,10 @@ std::string repeat(std::string_view text, std::size_t times) {
   return all;
 }
 
-namespace {
-
-struct Pipe {
-  int read = -1, write = -1;
-  Pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) == -1) throw std::system_error(errno, std::generic_category());
-    read = ends[0];
-    write = ends[1];
-  }
-};
-
-void close_if_open(int& fd) {
-  if (fd != -1) ::close(fd);
-  fd = -1;
-}
-
-// Adds what can be read to text. At the end of it (EIO is a terminal's), closes.
-void read_some(int& fd, std::string& text) {
-  char buffer[65536];
-  const ssize_t count = ::read(fd, buffer, sizeof buffer);
-  if (count > 0)
-    text.append(buffer, static_cast<std::size_t>(count));
-  else
-    close_if_open(fd);
-}
-
-// Writes what fits, and takes it from the front of text: all of it where nobody reads any more.
-void write_some(int fd, std::string& text) {
-  const auto before = ::signal(SIGPIPE, SIG_IGN);
-  const ssize_t count = ::write(fd, text.data(), text.size());
-  if (count >= 0) text.erase(0, static_cast<std::size_t>(count));
-  if (count == -1 && errno == EPIPE) text.clear();
-  ::signal(SIGPIPE, before);
-}
-
-}  // namespace
-
 Program::Program(const std::vector<std::string>& arguments, On on,
                  const std::function<void()>& in_child) {
   std::vector<std::string> words = arguments;
-  words[0] = std::string(PROGRAMS) + '/' + words[0];
+  words[0] = std::filesystem::path(FOLDER) / PROGRAMS / words[0];
   if (const char* runner = std::getenv("RUNNER")) {
     std::istringstream in_front(runner);
     words.insert(words.begin(), std::istream_iterator<std::string>(in_front), {});
@@ -127,41 +151,39 @@ Program::Program(const std::vector<std::string>& arguments, On on,
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
-  int child_in, child_out;
+  int in[2], out[2], err[2];  // the ends to read and to write
+  const int flags = O_CLOEXEC | (on == On::packets ? O_DIRECT : 0);
   if (on == On::terminal) {
-    in_ = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    ::grantpt(in_);
-    ::unlockpt(in_);
-    out_ = ::fcntl(in_, F_DUPFD_CLOEXEC, 0);
-    child_in = ::open(::ptsname(in_), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    child_out = ::fcntl(child_in, F_DUPFD_CLOEXEC, 0);
-  } else {
-    const Pipe to, from;
-    child_in = to.read;
-    in_ = to.write;
-    out_ = from.read;
-    child_out = from.write;
+    in[1] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ::grantpt(in[1]);
+    ::unlockpt(in[1]);
+    in[0] = ::open(::ptsname(in[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    out[0] = ::fcntl(in[1], F_DUPFD_CLOEXEC, 0);
+    out[1] = ::fcntl(in[0], F_DUPFD_CLOEXEC, 0);
+  } else if (::pipe2(in, O_CLOEXEC) == -1 || ::pipe2(out, flags) == -1) {
+    throw std::runtime_error("no pipe");
   }
-  ::fcntl(in_, F_SETFL, O_NONBLOCK);
-  const Pipe errors;
-  err_ = errors.read;
+  if (::pipe2(err, flags) == -1) throw std::runtime_error("no pipe");
+  ::fcntl(in[1], F_SETFL, O_NONBLOCK);
+  in_ = in[1], out_ = out[0], err_ = err[0];
 
+  std::fflush(nullptr);  // otherwise the child might print it too
   pid_ = ::fork();
   if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not outlive the tests
     ::setsid();
-    ::dup2(child_in, 0);
-    ::dup2(child_out, 1);
-    ::dup2(errors.write, 2);
-    // The first terminal that a session's leader opens is the one whose Ctrl-C it gets.
+    default_signals();
+    ::dup2(in[0], STDIN_FILENO);
+    ::dup2(out[1], STDOUT_FILENO);
+    ::dup2(err[1], STDERR_FILENO);
+    // The first terminal that the leader of a session opens is the one whose Ctrl-C it gets.
     if (on == On::terminal) ::close(::open(::ptsname(in_), O_RDWR));
-    for (int fd = 3; fd < 256; ++fd) ::close(fd);  // the test's sockets are not for it
+    for (int fd = 3; fd < DESCRIPTORS; ++fd) ::close(fd);  // the program must not hold test sockets
     if (in_child) in_child();
     ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
-  ::close(child_in);
-  ::close(child_out);
-  ::close(errors.write);
+  for (const int fd : {in[0], out[1], err[1]}) ::close(fd);
 }
 
 Program::~Program() {
@@ -182,9 +204,13 @@ void Program::wait_until(const std::function<bool()>& done, const std::string& w
       throw std::runtime_error((ended ? "the program ended before " : "the time is over before ") +
                                what + "\nstdout: " + out + "\nstderr: " + err);
     }
-    if (fds[1].revents) read_some(out_, out);
-    if (fds[2].revents) read_some(err_, err);
-    if (fds[0].revents) write_some(in_, typed_);
+    if (fds[1].revents) read_some(out_, out, out_pieces);
+    if (fds[2].revents) read_some(err_, err, err_pieces);
+    if (fds[0].revents) {
+      const ssize_t count = ::write(in_, typed_.data(), typed_.size());
+      if (count > 0) typed_.erase(0, static_cast<std::size_t>(count));
+      if (count == -1 && errno == EPIPE) typed_.clear();  // nobody reads any more
+    }
   }
 }
 
@@ -192,47 +218,47 @@ void Program::type(std::string_view text) {
   typed_ += text;
   wait_until([&] { return typed_.empty(); }, "it had read what was typed");
 }
-
 void Program::end_input() { close_if_open(in_); }
+void Program::stop_reading() { close_if_open(out_); }
 
-void Program::wait_for_out(std::string_view text) {
-  wait_until([&] { return out.find(text) != std::string::npos; },
-             '"' + std::string(text) + "\" came");
+void Program::wait_for_out(const std::string& text) {
+  wait_until([&] { return out.size() >= text.size(); }, '"' + text + "\" came");
+  EXPECT_EQ(out, text);
 }
-
-void Program::wait_for_err(std::string_view text) {
-  wait_until([&] { return err.find(text) != std::string::npos; },
-             '"' + std::string(text) + "\" came");
+void Program::wait_for_err(const std::string& text) {
+  wait_until([&] { return err.find(text) != std::string::npos; }, '"' + text + "\" came");
 }
 
 int Program::wait() {
   wait_until([&] { return out_ == -1 && err_ == -1; }, "its end");
   int status = 0;
-  ::waitpid(std::exchange(pid_, -1), &status, 0);
+  const pid_t pid = std::exchange(pid_, -1);
+  if (::waitpid(pid, &status, 0) != pid) throw std::runtime_error("its exit status is lost");
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 void Program::stop_and_continue() {
   ::kill(pid_, SIGSTOP);
   int status = 0;
-  ::waitpid(pid_, &status, WUNTRACED);
-  ASSERT_TRUE(WIFSTOPPED(status));
+  if (::waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status))
+    throw std::runtime_error("the program did not stop");
   ::kill(pid_, SIGCONT);
 }
 
 std::uint16_t Program::port() {
-  const std::string before = "server: listening on ";
-  std::size_t end = 0;
-  wait_until([&] { return (end = err.find('\n')) != std::string::npos; }, "it listened");
-  const std::size_t colon = err.find(':', before.size());
+  wait_for_err("\n");
+  const std::size_t end = err.find('\n'), colon = err.rfind(':', end);
   return net::parse_port(err.substr(colon + 1, end - colon - 1));
 }
 
-long Program::resident() const {
-  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-  for (std::string word; status >> word;) {
-    long kib = 0;
-    if (word == "VmRSS:" && status >> kib) return kib;
-  }
-  return -1;
+Program child(const std::function<void()>& function, Program::On on) {
+  return Program({""}, on, [&] {
+    try {
+      function();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s", error.what());
+      std::exit(1);
+    }
+    std::exit(testing::Test::HasFailure());
+  });
 }

@@ -1,5 +1,4 @@
-// What the tests share: waiting with a deadline, connected sockets, and the programs as child
-// processes.
+// What the tests share: connected sockets, expected errors, and child processes.
 #pragma once
 
 #include <sys/types.h>
@@ -8,7 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "net.hpp"
@@ -16,43 +15,32 @@
 // How long anything may take before a test gives up. It is a deadline, never a pause.
 constexpr std::chrono::seconds PATIENCE{20};
 
-// How many descriptors this process has open.
-std::size_t open_descriptors();
+const std::string REPLACED = "\uFFFD";  // what malformed bytes and control characters become
 
-// A TCP socket that has a free port of 127.0.0.1, but does not listen: who connects is refused.
+int open_descriptors();  // how many
+
+net::Socket tcp_socket();
+// One that has a free port of 127.0.0.1 but does not listen: connecting to it is refused.
 net::Socket bound_socket();
-
-// A TCP socket that listens on a free port of 127.0.0.1.
+// One that listens on a free port of 127.0.0.1.
 net::Socket listening_socket(int backlog = 10);
+// The client's and the server's end of one connection over 127.0.0.1.
+std::pair<net::Socket, net::Socket> connection();
 
-// The two ends of one connection over 127.0.0.1.
-struct Connection {
-  net::Socket client, server;
-};
-Connection connection();
-
-// Everything that comes until the peer closes.
-std::string recv_all(net::Socket& s);
-
-// The std::system_error that a function throws; the test fails where it throws none.
-std::system_error error_of(const std::function<void()>& function);
-
-// Given a failing function: its error has this code, and this text before the system's words.
+// The function must throw a std::system_error with this code, and this text before the system's.
 void expect_error(const std::function<void()>& function, int code, const std::string& call);
 
-// `count` bytes in which each place can be told from its neighbours.
+// `count` bytes in which each place differs from its neighbours.
 std::string pattern(std::size_t count);
-
-// A text many times over.
 std::string repeat(std::string_view text, std::size_t times);
 
-// One of the two programs, as a child process; where RUNNER is set ("valgrind -q"), run by that.
-// Every wait has the deadline; after it the test fails with what the program has printed, and the
-// program is killed.
+// One of the two programs as a child process; if RUNNER is set ("valgrind -q"), that runs it. A
+// wait that takes too long throws what the program has printed; the destructor kills the program.
 class Program {
  public:
-  // What its stdin and stdout are. On a terminal, out is what the screen shows: output and echo.
-  enum class On { pipes, terminal };
+  // What its stdin and stdout are. Packets are pipes that keep apart what different calls wrote. On
+  // a terminal, out is what the screen shows: output and echo.
+  enum class On { pipes, packets, terminal };
 
   // in_child runs in the child, just before the program starts.
   explicit Program(const std::vector<std::string>& arguments, On on = On::pipes,
@@ -61,29 +49,30 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
-  // Types a text at its stdin.
   void type(std::string_view text);
   void end_input();
-  // Reads what it prints until the condition holds; `what` says what is waited for.
+  void stop_reading();  // what it writes to stdout
+  // Reads what it prints until the condition holds; `what` says what the test waits for.
   void wait_until(const std::function<bool()>& done, const std::string& what);
-  // Waits until its stdout or stderr, all of it so far, has this text.
-  void wait_for_out(std::string_view text);
-  void wait_for_err(std::string_view text);
-  // Waits for its end. The exit status; where a signal ended it, minus the signal's number.
+  // Waits until its stdout has this and nothing else, or its stderr has this among other text.
+  void wait_for_out(const std::string& text);
+  void wait_for_err(const std::string& text);
+  // Waits for its end. Returns its exit status or, if a signal ended it, minus the signal's number.
   int wait();
-
   // What Ctrl-Z and then fg do to it.
   void stop_and_continue();
-
-  // The port in the server's "listening on HOST:PORT", once it is there.
+  // The port in the server's "listening on HOST:PORT".
   std::uint16_t port();
-  // Its memory in use, in KiB.
-  long resident() const;
 
-  std::string out, err;  // what it has printed, as far as it was waited for
+  std::string out, err;                // what the test has read so far
+  int out_pieces = 0, err_pieces = 0;  // how many reads that took
 
  private:
   pid_t pid_ = -1;
   int in_ = -1, out_ = -1, err_ = -1;
   std::string typed_;  // not yet written
 };
+
+// A child process that calls this function instead of a program. It exits with 1 after a failure or
+// an exception, whose what() it writes to stderr.
+Program child(const std::function<void()>& function, Program::On on = Program::On::pipes);
