@@ -1,5 +1,5 @@
 // Interrupted calls, short sends, peers that are gone, calls that fail.
-// Two signal storms interrupt real calls. The rest is scripted: this binary is linked with
+// Two signal storms interrupt real calls. Most other tests are scripted: this binary is linked with
 // --wrap=send and the like, so that net.cpp's calls arrive here first.
 #include <gtest/gtest.h>
 #include <netdb.h>
@@ -21,11 +21,11 @@ namespace {
 
 enum Call { ACCEPT, CLOSE, CONNECT, FREE, RESOLVE, NAME, OPTION, POLL, RECV, SEND, CALLS };
 
-// What this thread's next calls do. 0, or nothing: what they always do. -E: fail with errno E.
+// What this thread's next calls do. 0, or an empty queue: the real call. -E: fail with errno E.
 // n > 0: send takes at most n bytes, getaddrinfo finds two addresses, getsockopt gives the value n,
 // gethostname fills its buffer.
 thread_local std::deque<int> script[CALLS];
-// How often this thread has called, and with what.
+// How often this thread has made each call, and with which arguments.
 thread_local int calls[CALLS];
 thread_local addrinfo last_hints;
 thread_local int last_timeout;
@@ -81,13 +81,13 @@ int __wrap_accept(int fd, sockaddr* address, socklen_t* size) {
   return next_step(ACCEPT) < 0 ? -1 : __real_accept(fd, address, size);
 }
 
-// It closes and then fails, as on Linux.
+// If it is to fail, it closes first, as Linux does.
 int __wrap_close(int fd) {
   const int result = __real_close(fd);
   return next_step(CLOSE) < 0 ? -1 : result;
 }
 
-// It connects and then fails: an interrupted connect continues in the background.
+// If it is to fail, it connects first: an interrupted connect continues in the background.
 int __wrap_connect(int fd, const sockaddr* address, socklen_t size) {
   const int result = counted(__real_connect(fd, address, size));
   return next_step(CONNECT) < 0 ? -1 : result;
@@ -169,8 +169,8 @@ class SignalStorm {
   }
 };
 
-// Starts the peer of a test in a thread that the storm spares; get() waits for it and throws what
-// it threw.
+// Starts the peer of a test in a thread that the storm spares; get() waits for it and rethrows its
+// exception.
 std::future<void> peer_thread(const std::function<void()>& work) {
   return std::async(std::launch::async, [work] {
     sigset_t alarm;
@@ -203,14 +203,15 @@ TEST_F(Storm, SendallDeliversEveryByteInOrderToASlowReader) {
     for (std::string piece; !(piece = s.recv(1 << 18)).empty(); wait_for_a_tick())
       received += piece;
   });
-  net::Socket(std::move(sender)).sendall(bytes);  // it is closed then: the reader waits for that
+  net::Socket(std::move(sender)).sendall(bytes);  // and closes: this ends the loop
   reader.get();
   EXPECT_TRUE(received == bytes);
   EXPECT_GE(interrupted, 3);
   EXPECT_GE(short_sends, 1);
 }
 
-// A queue of one place is full, so the second connect waits. After a second the kernel tries again.
+// The queue has one place, which is taken, so the second connect waits. After a second the kernel
+// sends its SYN again.
 TEST_F(Storm, ConnectWaitsForItsPlaceAndIsNotCalledAgain) {
   net::Socket listening = listening_socket(0), first = tcp_socket(), second = tcp_socket();
   first.connect(listening.getsockname());
@@ -341,7 +342,7 @@ TEST_F(Failing, AcceptSaysWhyAndLeavesNoDescriptorBehind) {
   EXPECT_EQ(open_descriptors(), open);
 }
 
-// If ai_flags said anything, names might not be looked up.
+// If ai_flags were set, names might not be looked up.
 TEST_F(Failing, ResolverGetsAPlainQuestionAndItsFirstAnswerIsTakenBeforeItsListIsFreed) {
   script[RESOLVE] = {2, 0, -EMFILE};
   EXPECT_EQ(net::gethostbyname("two"), "127.0.0.1");

@@ -132,7 +132,8 @@ TEST_P(EitherProgram, EndsWhenThePeerHasClosed) {
   }
 }
 
-// The first send finds the connection closed. A later one must not be death by SIGPIPE.
+// The peer answers the first send with a reset. A later one must fail, not end the program by
+// SIGPIPE.
 TEST_P(EitherProgram, ReportsThatThePeerClosedBeforeALongLineWasSent) {
   Conversation c(name);
   c.peer.close();
@@ -164,7 +165,7 @@ TEST_P(EitherProgram, ShowsALongLineInPiecesOf1024Bytes) {
   c.takes_turns({{"", line.substr(1023, 1023)}, {"", line.substr(2046)}});
 }
 
-// While the system sends, being stopped makes the send a short one, and the rest must follow.
+// If the program is stopped during a send, that send is cut short, and the rest must follow.
 TEST_P(EitherProgram, SendsALongLineWholeAlthoughItIsStoppedInTheMiddle) {
   const std::string line = repeat("汉字", 700'000);
   Conversation c(name);
@@ -187,7 +188,7 @@ TEST_P(EitherProgram, ShowsWholeCharactersThatArriveByteByByte) {
   c.takes_turns({{"!", "!"}});
 }
 
-// The bytes are in octal, because a hexadecimal number would include the letters that follow it.
+// The bytes are in octal, because a hexadecimal escape would swallow the digits that follow it.
 TEST_P(EitherProgram, KeepsControlCharactersFromTheTerminal) {
   Conversation c(name);
   c.takes_turns(
@@ -196,7 +197,7 @@ TEST_P(EitherProgram, KeepsControlCharactersFromTheTerminal) {
   c.takes_turns({{"\23331m\302\2332J", "\uFFFD31m\uFFFD2J"}, {"\302", ""}, {"\2332J", "\uFFFD2J"}});
 }
 
-// The longest output of a turn is of 1024 malformed bytes.
+// A turn prints most when it receives 1024 malformed bytes.
 TEST_P(EitherProgram, WritesOnceATurnAndOnceALineOfStderr) {
   Conversation c(name, On::packets);
   const int before = c.program.out_pieces;
@@ -297,7 +298,7 @@ TEST_P(EitherProgram, PrintsItsUsageAfterOtherArguments) {
   if (name == "client") expect_end({name}, 2, usage);
 }
 
-// Port 7000 of 127.0.0.1 may be taken. An address of this process's own is not.
+// Port 7000 of 127.0.0.1 may be in use, so the address is made from this process's number.
 TEST(Conversation, IsTypedOnTerminalsAndUsesPort7000IfNoneIsGiven) {
   const std::string wait = "Wait for Connection..................\r\n";
   const int id = ::getpid();
@@ -349,7 +350,7 @@ TEST(Server, WritesToStderrWhereItListensAndWhoConnected) {
   }
 }
 
-// What that is depends on the machine, and another program may have its port 7000.
+// That address depends on the machine, and another program may be using its port 7000.
 TEST(Server, ListensOnTheMachinesOwnAddressIfNoneIsGiven) {
   Program server({"server"});
   server.wait_for_err("\n");
@@ -363,7 +364,7 @@ TEST(Server, ListensOnTheMachinesOwnAddressIfNoneIsGiven) {
   }
 }
 
-// Each takes the port that the one before it, which closed first, has just left.
+// Each server takes the port of the one before it, which closed first and left it in TIME-WAIT.
 TEST(Server, RestartsAtOnceTwentyTimes) {
   std::string port = "0";
   for (int i = 0; i < 20; ++i) {
@@ -377,7 +378,7 @@ TEST(Server, RestartsAtOnceTwentyTimes) {
   }
 }
 
-// Linux lets one more wait than listen's 10.
+// Linux lets one more client wait than the backlog of 10.
 TEST(Server, LetsElevenOthersWaitAndResetsThemWhenItExits) {
   Program server(SERVER);
   net::Socket first = connected_to(server);
@@ -397,7 +398,7 @@ TEST(Server, LetsElevenOthersWaitAndResetsThemWhenItExits) {
   for (net::Socket& s : waiting) expect_error([&] { s.recv(1); }, ECONNRESET, "recv");
 }
 
-// Such a peer sends nothing more, but still listens.
+// Such a peer sends nothing more, but it still reads.
 TEST(Server, StillAnswersAPeerThatHasClosedHalf) {
   Program server(SERVER);
   server.wait_for_out(WAIT);

@@ -1,4 +1,4 @@
-// The code that README.md quotes is the code as it stands, in both languages.
+// Checks that the code that README.md quotes, in both languages, is the code as it stands.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -44,8 +44,8 @@ std::vector<std::string> cells_of(const std::string& row) {
   return cells;
 }
 
-// What stands between `…` in one column (from 1) of the table below a heading; a } alone is left
-// out here, too.
+// What stands between `…` in one column (counted from 1) of the table below a heading; a } alone is
+// left out here, too.
 std::vector<std::string> quoted(const std::string& heading, std::size_t column) {
   std::vector<std::string> found;
   bool here = false;

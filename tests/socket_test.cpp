@@ -17,7 +17,8 @@ namespace {
 
 TEST(Socket, CarriesEveryByteBothWays) {
   auto [client, server] = connection();
-  const std::string bytes = pattern(256);  // each value of a byte
+  std::string bytes;
+  for (int value = 0; value < 256; ++value) bytes += static_cast<char>(value);
   client.sendall(bytes);
   client.sendall("");  // sends nothing
   EXPECT_EQ(server.recv(1024), bytes);
@@ -35,7 +36,7 @@ TEST(Socket, RecvReturnsAtMostBufsizeBytesAndNoneIfThePeerHasClosed) {
   EXPECT_EQ(server.recv(4), "");
 }
 
-// The resolver knows 127.1 without a hosts file and without DNS.
+// The resolver resolves 127.1 without a hosts file and without DNS.
 TEST(Socket, BindsAndConnectsToTheHostAndPortThatItIsGiven) {
   net::Socket listening = tcp_socket(), client = tcp_socket(), other = tcp_socket();
   listening.bind({"127.1", 0});
@@ -61,7 +62,8 @@ TEST(Socket, MovingHandsOverTheDescriptor) {
 
 class SocketWithout : public testing::TestWithParam<int> {};
 
-// Otherwise it would get that number, and input() would read from the peer.
+// Otherwise the socket would get that number: as stdin, for example, input() would read from the
+// peer.
 TEST_P(SocketWithout, AStandardStreamIsNotOpened) {
   const int copy = ::fcntl(GetParam(), F_DUPFD_CLOEXEC, 3);
   ::close(GetParam());

@@ -61,8 +61,8 @@ struct Watchdog : testing::EmptyTestEventListener {
   timer_t timer_{};
 };
 
-// However this process was started: descriptors 0 to 2 are open, and signals are as usual, except
-// that typing to a program that has ended must not end the tests.
+// However this process was started, descriptors 0 to 2 are open and signals have their default
+// actions. SIGPIPE alone is ignored: typing to a program that has ended must not end the tests.
 const bool prepared = [] {
   while (::open("/dev/null", O_RDWR | O_CLOEXEC) <= STDERR_FILENO) continue;
   default_signals();
@@ -176,7 +176,7 @@ Program::Program(const std::vector<std::string>& arguments, On on,
     ::dup2(in[0], STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(err[1], STDERR_FILENO);
-    // The first terminal that the leader of a session opens is the one whose Ctrl-C it gets.
+    // The first terminal that a session leader opens becomes its controlling terminal (Ctrl-C).
     if (on == On::terminal) ::close(::open(::ptsname(in_), O_RDWR));
     for (int fd = 3; fd < DESCRIPTORS; ++fd) ::close(fd);  // the program must not hold test sockets
     if (in_child) in_child();

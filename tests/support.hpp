@@ -34,11 +34,12 @@ void expect_error(const std::function<void()>& function, int code, const std::st
 std::string pattern(std::size_t count);
 std::string repeat(std::string_view text, std::size_t times);
 
-// One of the two programs as a child process; if RUNNER is set ("valgrind -q"), that runs it. A
+// One of the two programs as a child process; the environment variable RUNNER may name a program
+// that runs it ("valgrind -q"). A
 // wait that takes too long throws what the program has printed; the destructor kills the program.
 class Program {
  public:
-  // What its stdin and stdout are. Packets are pipes that keep apart what different calls wrote. On
+  // What its stdin and stdout are. Packets are pipes that keep apart what separate writes wrote. On
   // a terminal, out is what the screen shows: output and echo.
   enum class On { pipes, packets, terminal };
 
@@ -59,7 +60,7 @@ class Program {
   void wait_for_err(const std::string& text);
   // Waits for its end. Returns its exit status or, if a signal ended it, minus the signal's number.
   int wait();
-  // What Ctrl-Z and then fg do to it.
+  // Stops it and lets it continue, as Ctrl-Z and fg would.
   void stop_and_continue();
   // The port in the server's "listening on HOST:PORT".
   std::uint16_t port();

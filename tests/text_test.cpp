@@ -32,7 +32,7 @@ TEST(TextDecoder, KeepsAnIncompleteCharacterToItselfForTheNextPiece) {
   EXPECT_EQ(one.decode("\xA0!"), "你!");
 }
 
-// The Unicode Standard, section 3.9: tables 3-8 to 3-11, and the design's own cases.
+// The Unicode Standard, section 3.9: tables 3-8 to 3-11, and some cases of our own.
 TEST(TextDecoder, ReplacesEachMaximalSubpart) {
   const std::pair<std::string, std::string> rows[] = {
       {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", repeat(R, 8) + "A"},  // 3-8: not shortest
@@ -102,12 +102,10 @@ TEST(TextDecoder, AgreesWithTheTableOnEverySequenceOfBoundaryBytesHoweverSplit) 
   EXPECT_EQ(tried, 30u * 1 + 900u * 2 + 27000u * 3 + 810000u * 4);
 }
 
-// If the time grew with the square of the length, this would take minutes.
-TEST(TextDecoder, DecodesAMebibyteOfMalformedBytesQuickly) {
-  const auto begin = std::chrono::steady_clock::now();
+// If the time grew with the square of the length, the watchdog would end this.
+TEST(TextDecoder, DecodesMebibytesOfMalformedBytes) {
   EXPECT_TRUE(decoded(std::string(1 << 20, '\xFF')) == repeat(R, 1 << 20));
   EXPECT_TRUE(decoded(repeat("\xE4\xBD", 1 << 19)) == repeat(R, (1 << 19) - 1));
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, PATIENCE / 4);
 }
 
 // What print shows of these texts, in a child process, because stdout belongs to the process.
@@ -145,7 +143,7 @@ TEST(Print, LeavesOtherTextAsItIs) {
       "\x9F\n\xC2\n\xC2\n\xC2z\n");
 }
 
-// The bar is written past stdio, so it shows what had left the process before.
+// The bar bypasses stdio's buffer, so it shows what had left the process before.
 void write_a_bar() { EXPECT_EQ(::write(STDOUT_FILENO, "|", 1), 1); }
 
 TEST(Print, ShowsItsTextTogetherWithTheNextPromptOrAtOnceIfFlushed) {
