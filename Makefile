@@ -14,7 +14,7 @@ BUILD = build
 OUT = .
 
 TESTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
-# The tests replace these calls; the objects of the programs stay as they are.
+# The tests replace these calls; the programs' own object files do not change.
 WRAPPED = accept close connect freeaddrinfo getaddrinfo gethostname getsockopt __getsockopt64 poll \
   recv send
 

@@ -1,15 +1,15 @@
-// The post's client, for the board: each side sends a line in turn, the client first.
+// The post's client, for the board: the two sides take turns sending a line, the client first.
 #include <cstdio>
 
 #include "net.hpp"
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that C's <stdio.h> already has
+constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that <stdio.h> already defines
 
 void sock_client_data(const net::Address& ADDR) {
   // connect 连接
-  // (one try, in main, covers it all 由 main 里的 try 统一处理)
+  // (the try in main also covers the conversation 由 main 里的 try 统一处理)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.connect(ADDR);
 

@@ -20,9 +20,9 @@ namespace {
 
 // Python raises an exception if a call fails; a C function returns -1, which is easily overlooked.
 // Other code may change errno, so we read it at once; callers build their message before the call.
-std::size_t check(ssize_t result, std::string_view call) {
+std::size_t check(ssize_t result, std::string_view what) {
   const int error = errno;
-  if (result == -1) throw std::system_error(error, std::generic_category(), std::string(call));
+  if (result == -1) throw std::system_error(error, std::generic_category(), std::string(what));
   return static_cast<std::size_t>(result);
 }
 static_assert(EOF == -1);  // so check() also takes what putchar and fflush return
@@ -46,14 +46,14 @@ Address to_address(const sockaddr_in& addr) {
 
 // Asks the resolver, as Python does before it binds or connects. The port is a number already.
 sockaddr_in resolve(const Address& address) {
-  const std::string call = "getaddrinfo \"" + address.host + '"';
+  const std::string what = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, call);
-  if (error != 0) throw std::runtime_error(call + ": " + ::gai_strerror(error));
+  if (error == EAI_SYSTEM) check(-1, what);
+  if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr;
   std::memcpy(&addr, list->ai_addr, sizeof addr);  // a sockaddr need not be aligned for a cast
   ::freeaddrinfo(list);
@@ -62,7 +62,7 @@ sockaddr_in resolve(const Address& address) {
 }
 
 // An interrupted connect continues in the background, and a second one may fail with EALREADY or
-// EISCONN. So, as Python does, wait until the socket is writable, then ask whether it succeeded.
+// EISCONN. So, as Python does, we wait until the socket is writable, then ask if it connected.
 int finish_connect(int fd) {
   pollfd writable{fd, POLLOUT, 0};
   if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
@@ -73,9 +73,9 @@ int finish_connect(int fd) {
   return error == 0 ? 0 : -1;
 }
 
-// How many bytes the first character needs (0: its first byte is never valid) and how many it has.
-// Follows the UTF-8 decoder of the WHATWG Encoding Standard: after E0, ED, F0 and F4 fewer second
-// bytes are allowed (no overlong forms, no surrogates, nothing above U+10FFFF).
+// Returns how many bytes the first character needs (0 if its first byte is never valid) and how
+// many it has. Follows the UTF-8 decoder of the WHATWG Encoding Standard: after E0, ED, F0 and F4,
+// fewer second bytes are allowed (no overlong forms, no surrogates, nothing above U+10FFFF).
 std::pair<std::size_t, std::size_t> front(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
   const int first = byte(0);
@@ -90,7 +90,7 @@ std::pair<std::size_t, std::size_t> front(std::string_view text) {
   return {needed, there};
 }
 
-// The length of the control character at text[i], or 0. U+0080 to U+009F are C2, 80 to 9F.
+// The length of the control character at text[i], or 0. U+0080 to U+009F are C2 80 to C2 9F.
 std::size_t control(std::string_view text, std::size_t i) {
   const int byte = text[i] & 0xFF;
   if (byte < 0x20 || byte == 0x7F) return byte == '\t' || byte == '\n' ? 0 : 1;
@@ -98,8 +98,8 @@ std::size_t control(std::string_view text, std::size_t i) {
 }
 
 void write(std::string_view text) {
-  // By default a terminal gets each line at once: a message and the next prompt would be two
-  // writes. A static is initialized only once, here before the first output.
+  // By default, stdio writes each line to a terminal at once, so a message and the next prompt
+  // would be two writes. A static variable is set only once, here before the first output.
   static char buffer[4096];
   [[maybe_unused]] static const int once = std::setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
   check(std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : -1, "stdout");
@@ -125,9 +125,9 @@ void Socket::setsockopt(int level, int name, int value) {
 }
 
 void Socket::bind(const Address& address) {
-  const std::string call = "bind " + to_string(address);
+  const std::string what = "bind " + to_string(address);
   sockaddr_in addr = resolve(address);
-  check(::bind(fd_, as_sockaddr(addr), sizeof addr), call);
+  check(::bind(fd_, as_sockaddr(addr), sizeof addr), what);
 }
 
 void Socket::listen(int backlog) { check(::listen(fd_, backlog), "listen"); }
@@ -137,15 +137,15 @@ std::pair<Socket, Address> Socket::accept() {
   socklen_t size = sizeof addr;
   const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });
   check(fd, "accept");
-  return {Socket(fd), to_address(addr)};  // left to right: the descriptor first gets its owner
+  return {Socket(fd), to_address(addr)};  // left to right: fd has its owner before a throw
 }
 
 void Socket::connect(const Address& address) {
-  const std::string call = "connect " + to_string(address);
+  const std::string what = "connect " + to_string(address);
   sockaddr_in addr = resolve(address);
   int result = ::connect(fd_, as_sockaddr(addr), sizeof addr);
   if (result == -1 && errno == EINTR) result = finish_connect(fd_);
-  check(result, call);
+  check(result, what);
 }
 
 std::string Socket::recv(std::size_t bufsize) {
@@ -157,7 +157,7 @@ std::string Socket::recv(std::size_t bufsize) {
 
 std::size_t Socket::send(std::string_view data) {
   // A peer that has closed answers a send with a reset; one more send would then raise SIGPIPE,
-  // which kills the process. Python ignores SIGPIPE everywhere; a library leaves signals alone.
+  // which kills the process. Python ignores SIGPIPE everywhere; a library should not touch signals.
   const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
   return check(retry_on_eintr(call), "send");
 }
@@ -233,15 +233,15 @@ void print(std::string_view text, bool flush) {
 std::string input(std::string_view prompt) {
   write(prompt);
   check(std::fflush(stdout), "stdout");
-  std::clearerr(stdin);  // Ctrl-D after some text ended only that line
+  std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
   char* typed = nullptr;
   std::size_t room = 0;
   const ssize_t count = ::getline(&typed, &room, stdin);
-  const std::unique_ptr<char, void (*)(void*)> owner(typed, std::free);  // frees it, as by RAII
+  const std::unique_ptr<char, void (*)(void*)> owner(typed, std::free);  // frees it when we return
   const bool newline = count > 0 && typed[count - 1] == '\n';
   check(newline || std::feof(stdin) ? 0 : -1, "stdin");  // an error must not pass for a line's end
   if (count == -1) {
-    print("", true);
+    print("", true);  // the prompt has no newline of its own
     return "";
   }
   return std::string(typed, static_cast<std::size_t>(newline ? count - 1 : count));

@@ -28,7 +28,7 @@ std::string to_string(const Address& address);
 
 // s = socket.socket(...): owns one descriptor and closes it, in the destructor if not before. A
 // Socket can be moved (Socket&&: the new owner takes over the descriptor) but not copied or
-// assigned, so it has one owner and is closed once.
+// assigned, so each descriptor has exactly one owner and is closed only once.
 class Socket {
  public:
   // socket.socket(family, type): opens a socket. SOCK_STREAM is TCP; the family must be AF_INET
@@ -39,7 +39,7 @@ class Socket {
 
   // s.setsockopt(level, name, value): sets an option whose value is an int.
   void setsockopt(int level, int name, int value);
-  // s.bind(ADDR): resolves the host and gives the socket this local address; port 0: any free one.
+  // s.bind(ADDR): resolves the host and binds the socket to that address; port 0 is any free port.
   void bind(const Address& address);
   // s.listen(backlog): lets peers connect; about `backlog` of them may wait to be accepted.
   void listen(int backlog);
@@ -52,15 +52,15 @@ class Socket {
   // closed and no more will come. bufsize must be at least 1.
   std::string recv(std::size_t bufsize);
   // s.send(data): calls send once and returns how many bytes the system accepted, possibly fewer
-  // than given (the compiler warns if you ignore that). If the peer is known to be gone, it fails
-  // with EPIPE or ECONNRESET, and never raises SIGPIPE.
+  // than given (the compiler warns if you ignore the result). If the peer is known to be gone, send
+  // fails with EPIPE or ECONNRESET, and never raises SIGPIPE.
   [[nodiscard]] std::size_t send(std::string_view data);
   // s.sendall(data): sends until the system has accepted every byte, or a send fails.
   void sendall(std::string_view data);
 
   // s.getsockname(): the socket's local address, including a port that the system chose.
   Address getsockname() const;
-  // s.close(): closes the descriptor; later calls do nothing. Reports no error, preserves errno.
+  // s.close(): closes the descriptor; later calls do nothing. It reports no error and keeps errno.
   void close() noexcept;
 
  private:
@@ -94,7 +94,7 @@ class TextDecoder {
 void print(std::string_view text, bool flush = false);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
-// at the end of the input, an empty line. Throws std::system_error if stdin or stdout fails.
+// at the end of the input, writes a newline and returns "". Throws std::system_error if it fails.
 std::string input(std::string_view prompt);
 
 }  // namespace net

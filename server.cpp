@@ -1,18 +1,18 @@
-// The post's server: one client connects, then each side sends a line in turn, the client first.
+// The post's server: one client connects, then both sides take turns sending a line, client first.
 #include <cstdio>
 
 #include "net.hpp"
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that C's <stdio.h> already has
+constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that <stdio.h> already defines
 
 void socket_service_data(const net::Address& ADDR) {
   // connect 连接
-  // (one try, in main, covers it all 由 main 里的 try 统一处理)
+  // (the try in main also covers the conversation 由 main 里的 try 统一处理)
   net::Socket s(AF_INET, SOCK_STREAM);
-  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // can restart at once 可以立即重启
-  s.bind(ADDR);  // an address that this machine has 本机网卡上有的地址
+  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once 可以立即重启
+  s.bind(ADDR);  // an address that this machine has 必须是本机网卡上的地址
   s.listen(10);
   const net::Address here = s.getsockname();
   std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
@@ -28,7 +28,7 @@ void socket_service_data(const net::Address& ADDR) {
     // receive 收
     std::string buf = sock.recv(BUFSIZE);
     const std::string buf1 = decoder.decode(buf);
-    if (buf.empty()) {  // not buf1: half a character is not the end 半个汉字不是结束
+    if (buf.empty()) {  // not buf1: half a character is not the end 收到半个汉字不等于结束
       std::fputs("server: the client closed the connection\n", stderr);
       break;
     }
@@ -40,7 +40,7 @@ void socket_service_data(const net::Address& ADDR) {
   }
   // close 关闭
   sock.close();
-}  // s closes itself here (RAII), and after an exception both do s 在此自动关闭
+}  // s closes itself here (RAII); after an exception both sockets do s 在此自动关闭
 
 int main(int argc, char* argv[]) {
   if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {

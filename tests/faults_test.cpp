@@ -320,16 +320,19 @@ TEST_F(Interrupted, ConnectReportsHowItEndedAndWhatKeptItFromWaiting) {
   }
 }
 
-TEST_F(Interrupted, CloseIsNotRepeatedAndLeavesErrnoAlone) {
+TEST_F(Interrupted, CloseIsCalledOnceForEachDescriptorAndLeavesErrnoAlone) {
   net::Socket s = tcp_socket();
   script[CLOSE] = {-EINTR};
   errno = ENOENT;
   s.close();
   EXPECT_EQ(errno, ENOENT);
-  const net::Socket next = tcp_socket();  // has the number that is free now
+  net::Socket next = tcp_socket();  // has the number that is free now
   s.close();
   EXPECT_EQ(calls[CLOSE], 1);
   next.getsockname();
+  net::Socket(std::move(next)).close();
+  next.close();  // has nothing left to close
+  EXPECT_EQ(calls[CLOSE], 2);
 }
 
 using Failing = Scripted;

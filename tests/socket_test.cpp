@@ -15,6 +15,11 @@ static_assert(std::is_nothrow_move_constructible_v<net::Socket>);
 
 namespace {
 
+TEST(Address, IsWrittenAsHostColonPort) {
+  EXPECT_EQ(net::to_string({"99.100.101.102", 7000}), "99.100.101.102:7000");
+  EXPECT_EQ(net::to_string({"raspberrypi"}), "raspberrypi:0");
+}
+
 TEST(Socket, CarriesEveryByteBothWays) {
   auto [client, server] = connection();
   std::string bytes;

@@ -170,12 +170,13 @@ TEST(Input, ReturnsEachLineAsTypedWithoutItsNewlineAndAtTheEndAnEmptyOne) {
       const std::string line = "[" + net::input("> ") + "]";
       std::fwrite(line.data(), 1, line.size(), stderr);
     }
+    write_a_bar();
   });
   reader.type(std::string("one\n\n \t two \nthree\r\na\0b\nlast", 28));
   reader.end_input();
   EXPECT_EQ(reader.wait(), 0);
   EXPECT_EQ(reader.err, std::string("[one][][ \t two ][three\r][a\0b][last][]", 37));
-  EXPECT_EQ(reader.out, "> > > > > > > \n");
+  EXPECT_EQ(reader.out, "> > > > > > > \n|");
 }
 
 // What could be read before the error is no line.
