@@ -8,8 +8,8 @@
 # go to BUILD and programs to OUT, so that other builds do not overwrite ./server and ./client.
 CXXFLAGS ?= -O2
 STANDARD = -std=c++17 -Wall -Wextra -Wpedantic
-MODE =
-FOR_TESTS =
+MODE =       # what sanitize and coverage add
+FOR_TESTS =  # what the tests' own objects add
 BUILD = build
 OUT = .
 

@@ -44,7 +44,7 @@ Address to_address(const sockaddr_in& addr) {
   return {::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host), ntohs(addr.sin_port)};
 }
 
-// Asks the resolver, as Python does before it binds or connects. The port is a number already.
+// Asks the resolver, as Python does before it binds or connects. The port, a number, needs none.
 sockaddr_in resolve(const Address& address) {
   const std::string what = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};
@@ -55,7 +55,7 @@ sockaddr_in resolve(const Address& address) {
   if (error == EAI_SYSTEM) check(-1, what);
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr;
-  std::memcpy(&addr, list->ai_addr, sizeof addr);  // a sockaddr need not be aligned for a cast
+  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr may not be aligned for a sockaddr_in
   ::freeaddrinfo(list);
   addr.sin_port = htons(address.port);  // network byte order: the high byte first
   return addr;
