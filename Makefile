@@ -1,49 +1,46 @@
 # make           the two programs, ./server and ./client
-# make test      all tests (make check is the same)
+# make test      all tests; needs GoogleTest
 # make sanitize  all tests, under ASan and UBSan
-# make coverage  all tests, then which lines and branches of the programs they reached
+# make coverage  all tests, then which lines of the programs they reached; needs g++ and gcovr
 # make clean     removes what was built; run it, on its own, after changing the flags
 #
-# You may set CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS; the code itself needs STANDARD. Objects
-# go to BUILD and programs to OUT, so that other builds do not overwrite ./server and ./client.
+# You may set CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS. Objects go to BUILD and programs to OUT,
+# so that other builds do not overwrite ./server and ./client.
 CXXFLAGS ?= -O2
-STANDARD = -std=c++17 -Wall -Wextra -Wpedantic
-MODE =       # what sanitize and coverage add
-FOR_TESTS =  # what the tests' own objects add
 BUILD = build
 OUT = .
-
-TESTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
-# The tests replace these calls; the programs' own object files do not change.
-WRAPPED = accept close connect freeaddrinfo getaddrinfo gethostname getsockopt __getsockopt64 poll \
-  recv send
 
 all: $(OUT)/server $(OUT)/client
 $(OUT)/server $(OUT)/client: $(OUT)/%: $(BUILD)/%.o $(BUILD)/net.o
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
-	$(CXX) $(STANDARD) $(CPPFLAGS) $(CXXFLAGS) $(MODE) $(FOR_TESTS) -MMD -MP -c -o $@ $<
+	$(CXX) -std=c++17 -Wall -Wextra -Wpedantic $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
-check: test
+# The tests replace the WRAPPED calls; the programs' own object files do not change.
+TESTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
+WRAPPED = accept close connect getaddrinfo gethostname getsockopt __getsockopt64 poll recv send \
+  setsockopt
 test: all $(BUILD)/run_tests
-	$(BUILD)/run_tests
+	timeout --foreground 300 $(BUILD)/run_tests
 $(BUILD)/run_tests: $(TESTS) $(BUILD)/net.o
-	$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ \
-	  $(LDLIBS) -lgtest_main -lgtest -pthread
-$(TESTS): FOR_TESTS = -O0 -I. -DFOLDER='"$(CURDIR)"' -DPROGRAMS='"$(OUT)"' -pthread
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS) -lgtest -pthread
+$(TESTS): private override CXXFLAGS += -O0 -I. -DOUT='"$(OUT)"' -pthread
 
+build/sanitize/%: private override CXXFLAGS += \
+  -g -fsanitize=address,undefined -fno-sanitize-recover=all
+build/coverage/%: private override CXXFLAGS += -O0 --coverage
 sanitize:
-	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize \
-	  MODE='-g -fsanitize=address,undefined -fno-sanitize-recover=all'
+	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize
 coverage:
+	@gcovr --version >/dev/null
 	rm -rf build/coverage
-	$(MAKE) test BUILD=build/coverage OUT=build/coverage MODE='-O0 --coverage'
-	gcovr --filter '[a-z]+\.cpp' --exclude-throw-branches --print-summary build/coverage
+	$(MAKE) test BUILD=build/coverage OUT=build/coverage
+	gcovr --filter '[a-z]+\.cpp' --print-summary --fail-under-line 100 build/coverage
 clean:
 	rm -rf $(BUILD) $(OUT)/server $(OUT)/client
 
-.PHONY: all check test sanitize coverage clean
+.PHONY: all test sanitize coverage clean
 .DELETE_ON_ERROR:
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)

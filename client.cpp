@@ -1,25 +1,26 @@
-// The post's client, for the board: the two sides take turns sending a line, the client first.
+// The post's client, for the board: both sides take turns sending a line, the client first.
+// 博文的客户端，在开发板上运行：双方轮流发一行，客户端先发。
 #include <cstdio>
 
 #include "net.hpp"
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that <stdio.h> already defines
+constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> has taken BUFSIZ · BUFSIZ 已被 <stdio.h> 占用
 
 void sock_client_data(const net::Address& ADDR) {
-  // connect 连接
-  // (the try in main also covers the conversation 由 main 里的 try 统一处理)
+  // connect · 连接
+  // (errors are caught in main, later ones too · 出错由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.connect(ADDR);
 
-  net::TextDecoder decoder;  // keeps half a character 保存半个汉字
+  net::TextDecoder decoder;  // may keep half a character · 可能存着半个汉字
   while (true) {
-    // send 发
+    // send · 发
     std::string data = input("input data:");
     if (data.empty()) break;
-    s.sendall(data);  // a std::string holds bytes, already encoded 已是编码后的字节
-    // receive 收
+    s.sendall(data);  // a std::string holds bytes: nothing to encode · 本来就是字节，不用编码
+    // receive · 收
     data = s.recv(BUFSIZE);
     if (data.empty()) {
       std::fputs("client: the server closed the connection\n", stderr);
@@ -27,9 +28,9 @@ void sock_client_data(const net::Address& ADDR) {
     }
     print(decoder.decode(data));
   }
-  // close 关闭
+  // close · 关闭
   s.close();
-}  // after an exception, s closes itself here (RAII) 出异常时 s 在此自动关闭
+}  // after an error, s closes itself here (RAII) · 出错时 s 在此自动关闭
 
 int main(int argc, char* argv[]) {
   if (argc < 2 || argc > 3 || argv[1][0] == '-') {
@@ -37,8 +38,8 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    // initialise 初始化
-    const std::string HOST = argv[1];  // the server's public IP 服务器的公网 IP
+    // initialise · 初始化
+    const std::string HOST = argv[1];  // the server's public IP · 服务器的公网 IP
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const net::Address ADDR{HOST, PORT};
 

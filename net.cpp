@@ -1,4 +1,5 @@
-// A name that begins with :: is the system's function, not ours.
+// A name that begins with :: is the system's function, not ours. A static function is known in this
+// file only.
 #include "net.hpp"
 
 #include <arpa/inet.h>
@@ -11,41 +12,46 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
 
 namespace net {
-namespace {
 
 // Python raises an exception if a call fails; a C function returns -1, which is easily overlooked.
 // Other code may change errno, so we read it at once; callers build their message before the call.
-std::size_t check(ssize_t result, std::string_view what) {
+static std::size_t check(ssize_t result, std::string_view what) {
   const int error = errno;
   if (result == -1) throw std::system_error(error, std::generic_category(), std::string(what));
   return static_cast<std::size_t>(result);
 }
-static_assert(EOF == -1);  // so check() also takes what putchar and fflush return
 
-// A signal handler installed without SA_RESTART makes a blocked call fail with EINTR. Python then
-// retries it (PEP 475), and so do we. call is a lambda, [&] { ... }: a function written in place.
+// A signal that has a handler may make a blocked call fail with EINTR. Python then calls it again
+// (PEP 475), and so do we. call is a lambda, [&] { ... }: a function written in place.
 template <typename Call>
-auto retry_on_eintr(Call call) {
+static auto retry_on_eintr(Call call) {
   auto result = call();
   while (result == -1 && errno == EINTR) result = call();
   return result;
 }
 
-// The socket calls take an address of any family as a sockaddr*.
-sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockaddr*>(&addr); }
+// A new descriptor gets the lowest free number. If that were 0, 1 or 2, print and input would talk
+// to the peer.
+static void require_standard_streams() {
+  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
+  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
+}
 
-Address to_address(const sockaddr_in& addr) {
+// The socket calls take the address of any family, as a sockaddr*.
+static sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockaddr*>(&addr); }
+
+static Address to_address(const sockaddr_in& addr) {
   char host[INET_ADDRSTRLEN] = {};
   return {::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host), ntohs(addr.sin_port)};
 }
 
-// Asks the resolver, as Python does before it binds or connects. The port, a number, needs none.
-sockaddr_in resolve(const Address& address) {
+// Python asks the resolver before it binds or connects. A port, being a number, needs none.
+static sockaddr_in resolve(const Address& address) {
+  require_standard_streams();  // the resolver opens descriptors, too
   const std::string what = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};
   hints.ai_family = AF_INET;
@@ -54,68 +60,19 @@ sockaddr_in resolve(const Address& address) {
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
   if (error == EAI_SYSTEM) check(-1, what);
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
-  sockaddr_in addr;
-  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr may not be aligned for a sockaddr_in
+  sockaddr_in addr{};
+  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr is a sockaddr*, for any family
   ::freeaddrinfo(list);
   addr.sin_port = htons(address.port);  // network byte order: the high byte first
   return addr;
 }
-
-// An interrupted connect continues in the background, and a second one may fail with EALREADY or
-// EISCONN. So, as Python does, we wait until the socket is writable, then ask if it connected.
-int finish_connect(int fd) {
-  pollfd writable{fd, POLLOUT, 0};
-  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) return -1;
-  errno = error;
-  return error == 0 ? 0 : -1;
-}
-
-// Returns how many bytes the first character needs (0 if its first byte is never valid) and how
-// many it has. Follows the UTF-8 decoder of the WHATWG Encoding Standard: after E0, ED, F0 and F4,
-// fewer second bytes are allowed (no overlong forms, no surrogates, nothing above U+10FFFF).
-std::pair<std::size_t, std::size_t> front(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
-  const int first = byte(0);
-  if (first < 0x80) return {1, 1};
-  if (first < 0xC2 || first > 0xF4) return {0, 1};
-  const std::size_t needed = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  const int lower = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const int upper = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < lower || byte(1) > upper) return {needed, 1};
-  std::size_t there = 2;
-  while (there < needed && (byte(there) & 0xC0) == 0x80) ++there;
-  return {needed, there};
-}
-
-// The length of the control character at text[i], or 0. U+0080 to U+009F are C2 80 to C2 9F.
-std::size_t control(std::string_view text, std::size_t i) {
-  const int byte = text[i] & 0xFF;
-  if (byte < 0x20 || byte == 0x7F) return byte == '\t' || byte == '\n' ? 0 : 1;
-  return byte == 0xC2 && i + 1 < text.size() && (text[i + 1] & 0xE0) == 0x80 ? 2 : 0;
-}
-
-void write(std::string_view text) {
-  // By default, stdio writes each line to a terminal at once, so a message and the next prompt
-  // would be two writes. A static variable is set only once, here before the first output.
-  static char buffer[4096];
-  [[maybe_unused]] static const int once = std::setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
-  check(std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? 0 : -1, "stdout");
-}
-
-}  // namespace
 
 std::string to_string(const Address& address) {
   return address.host + ':' + std::to_string(address.port);
 }
 
 Socket::Socket(int family, int type) {
-  // A socket gets the lowest free number: if it were one of these, stdio would talk to the peer.
-  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
-  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
-  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
+  require_standard_streams();
   fd_ = ::socket(family, type, 0);
   check(fd_, "socket");
 }
@@ -137,7 +94,20 @@ std::pair<Socket, Address> Socket::accept() {
   socklen_t size = sizeof addr;
   const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });
   check(fd, "accept");
-  return {Socket(fd), to_address(addr)};  // left to right: fd has its owner before a throw
+  Socket sock(fd);
+  return {std::move(sock), to_address(addr)};
+}
+
+// An interrupted connect continues in the background, and a second one may fail with EALREADY or
+// EISCONN. So, as Python does, we wait until the socket is writable, then ask if it connected.
+static int finish_connect(int fd) {
+  pollfd writable{fd, POLLOUT, 0};
+  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) return -1;
+  errno = error;
+  return error == 0 ? 0 : -1;
 }
 
 void Socket::connect(const Address& address) {
@@ -156,8 +126,8 @@ std::string Socket::recv(std::size_t bufsize) {
 }
 
 std::size_t Socket::send(std::string_view data) {
-  // A peer that has closed answers a send with a reset; one more send would then raise SIGPIPE,
-  // which kills the process. Python ignores SIGPIPE everywhere; a library should not touch signals.
+  // Once the peer has reset the connection, a send raises SIGPIPE, which kills the process. Python
+  // ignores SIGPIPE in the whole process; a library should not touch signals.
   const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
   return check(retry_on_eintr(call), "send");
 }
@@ -174,12 +144,8 @@ Address Socket::getsockname() const {
 }
 
 void Socket::close() noexcept {
-  if (fd_ == -1) return;
-  const int error = errno;  // of an earlier call, which the caller may still want to read
-  // Forget the number first and never retry: on Linux it is free even after EINTR, and may already
-  // have been reused.
-  ::close(std::exchange(fd_, -1));
-  errno = error;
+  // Never again, not even after EINTR: the number is free, and may already be another file's.
+  if (fd_ != -1) ::close(std::exchange(fd_, -1));
 }
 
 std::string gethostname() {
@@ -198,53 +164,83 @@ std::uint16_t parse_port(std::string_view text) {
   return port;
 }
 
+// A character's bytes: how many it needs (0: none begins with this byte), and how many it has.
+struct Character {
+  std::size_t needed, found;
+};
+
+// Follows the UTF-8 decoder of the WHATWG Encoding Standard: after E0, ED, F0 and F4, fewer second
+// bytes are valid (no overlong forms, no surrogates, nothing above U+10FFFF).
+static Character first_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
+  const int first = byte(0);
+  if (first < 0x80) return {1, 1};
+  if (first < 0xC2 || first > 0xF4) return {0, 1};
+  const std::size_t needed = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  const int lowest = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const int highest = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < lowest || byte(1) > highest) return {needed, 1};
+  std::size_t found = 2;
+  while (found < needed && (byte(found) & 0xC0) == 0x80) ++found;
+  return {needed, found};
+}
+
 std::string TextDecoder::decode(std::string_view bytes) {
   pending_ += bytes;
   std::string text;
-  std::size_t done = 0, i = 0;
+  std::size_t copied = 0, i = 0;  // what lies between them is well-formed
   while (i < pending_.size()) {
-    const auto [needed, there] = front(std::string_view(pending_).substr(i));
-    if (there < needed && i + there == pending_.size()) break;  // the rest may still come
-    if (there != needed) {
-      text.append(pending_, done, i - done).append("\uFFFD");
-      done = i + there;
+    const auto [needed, found] = first_character(std::string_view(pending_).substr(i));
+    if (found < needed && i + found == pending_.size()) break;  // the rest may still come
+    if (found != needed) {
+      text.append(pending_, copied, i - copied).append("\uFFFD");
+      copied = i + found;
     }
-    i += there;
+    i += found;
   }
-  text.append(pending_, done, i - done);
+  text.append(pending_, copied, i - copied);
   pending_.erase(0, i);
   return text;
 }
 
-void print(std::string_view text, bool flush) {
-  std::size_t done = 0;
+// Replaces control characters: C0, DEL and C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F).
+static std::string printable(std::string_view text) {
+  std::string shown;
+  std::size_t copied = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const std::size_t length = control(text, i);
-    if (length == 0) continue;
-    write(text.substr(done, i - done));
-    write("\uFFFD");
-    done = i + length;
+    const int byte = text[i] & 0xFF;
+    const bool c0 = (byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7F;
+    const bool c1 = byte == 0xC2 && i + 1 < text.size() && (text[i + 1] & 0xE0) == 0x80;
+    if (!c0 && !c1) continue;
+    shown.append(text, copied, i - copied).append("\uFFFD");
+    copied = i + (c1 ? 2 : 1);
   }
-  write(text.substr(done));
-  check(std::putchar('\n'), "stdout");
-  if (flush) check(std::fflush(stdout), "stdout");
+  return shown.append(text, copied);
 }
 
+// As in sendall, one call may take only the first part.
+static void write_all(std::string_view text) {
+  const auto call = [&] { return ::write(STDOUT_FILENO, text.data(), text.size()); };
+  while (!text.empty()) text.remove_prefix(check(retry_on_eintr(call), "stdout"));
+}
+
+void print(std::string_view text) { write_all(printable(text) + '\n'); }
+
 std::string input(std::string_view prompt) {
-  write(prompt);
-  check(std::fflush(stdout), "stdout");
+  static char* typed = nullptr;  // getline's own buffer: kept from call to call, grown if need be
+  static std::size_t size = 0;
+  write_all(prompt);
   std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
-  char* typed = nullptr;
-  std::size_t room = 0;
-  const ssize_t count = ::getline(&typed, &room, stdin);
-  const std::unique_ptr<char, void (*)(void*)> owner(typed, std::free);  // frees it when we return
-  const bool newline = count > 0 && typed[count - 1] == '\n';
-  check(newline || std::feof(stdin) ? 0 : -1, "stdin");  // an error must not pass for a line's end
-  if (count == -1) {
-    print("", true);  // the prompt has no newline of its own
+  const ssize_t length = ::getline(&typed, &size, stdin);
+  const bool no_memory = length == -1 && !std::feof(stdin);
+  check(std::ferror(stdin) || no_memory ? -1 : 0, "stdin");  // what came before an error is no line
+  if (length == -1) {
+    write_all("\n");  // the prompt has no newline of its own
     return "";
   }
-  return std::string(typed, static_cast<std::size_t>(newline ? count - 1 : count));
+  std::string line(typed, static_cast<std::size_t>(length));
+  if (line.back() == '\n') line.pop_back();
+  return line;
 }
 
 }  // namespace net

@@ -3,7 +3,8 @@
 // value, and what() names the call and, for bind and connect, the address
 // ("connect 99.100.101.102:7000: Connection refused"). If a host cannot be resolved, bind, connect
 // and gethostbyname throw std::runtime_error with the host and the resolver's message. A socket
-// call that a signal interrupts is resumed.
+// call that a signal interrupts is resumed. If stdin, stdout or stderr is closed, no socket is
+// opened and no host resolved: the error is EBADF.
 #pragma once
 
 #include <sys/socket.h>  // AF_INET, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR
@@ -18,7 +19,8 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): an IPv4 host name or dotted address, and a port in host byte order.
+// ADDR = (HOST, PORT): an IPv4 host name or dotted address (it ends at a NUL, if there is one), and
+// a port in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;
@@ -32,8 +34,10 @@ std::string to_string(const Address& address);
 class Socket {
  public:
   // socket.socket(family, type): opens a socket. SOCK_STREAM is TCP; the family must be AF_INET
-  // (IPv4). Fails with EBADF if stdin, stdout or stderr is closed.
+  // (IPv4).
   Socket(int family, int type);
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
   Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   ~Socket() { close(); }
 
@@ -52,15 +56,15 @@ class Socket {
   // closed and no more will come. bufsize must be at least 1.
   std::string recv(std::size_t bufsize);
   // s.send(data): calls send once and returns how many bytes the system accepted, possibly fewer
-  // than given (the compiler warns if you ignore the result). If the peer is known to be gone, send
-  // fails with EPIPE or ECONNRESET, and never raises SIGPIPE.
+  // than given (the compiler warns if you ignore the result). It never raises SIGPIPE: if the peer
+  // has gone, that is an error like any other (EPIPE, say, or ECONNRESET).
   [[nodiscard]] std::size_t send(std::string_view data);
   // s.sendall(data): sends until the system has accepted every byte, or a send fails.
   void sendall(std::string_view data);
 
   // s.getsockname(): the socket's local address, including a port that the system chose.
   Address getsockname() const;
-  // s.close(): closes the descriptor; later calls do nothing. It reports no error and keeps errno.
+  // s.close(): closes the descriptor, if there still is one. It reports no error.
   void close() noexcept;
 
  private:
@@ -88,13 +92,14 @@ class TextDecoder {
   std::string pending_;  // the incomplete character
 };
 
-// print(text, flush=True): writes UTF-8 text and a newline to stdout; without flush, they may stay
-// buffered until the next input(). Control characters other than tab and newline become U+FFFD, so
-// that a stranger's text cannot control the terminal. Throws std::system_error if stdout fails.
-void print(std::string_view text, bool flush = false);
+// print(text): writes UTF-8 text and a newline to stdout, at once. Control characters other than
+// tab and newline become U+FFFD, so that a stranger's text cannot control the terminal. Throws
+// std::system_error if stdout fails.
+void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
-// at the end of the input, writes a newline and returns "". Throws std::system_error if it fails.
+// at the end of the input, writes a newline and returns "". Throws std::system_error if stdout or
+// stdin fails, or if a signal interrupts it; what was read of the line by then is lost.
 std::string input(std::string_view prompt);
 
 }  // namespace net

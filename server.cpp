@@ -1,46 +1,46 @@
 // The post's server: one client connects, then both sides take turns sending a line, client first.
+// 博文的服务器：一个客户端连上来，然后双方轮流发一行，客户端先发。
 #include <cstdio>
 
 #include "net.hpp"
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // the post's BUFSIZ, a name that <stdio.h> already defines
+constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> has taken BUFSIZ · BUFSIZ 已被 <stdio.h> 占用
 
 void socket_service_data(const net::Address& ADDR) {
-  // connect 连接
-  // (the try in main also covers the conversation 由 main 里的 try 统一处理)
+  // connect · 连接
+  // (errors are caught in main, later ones too · 出错由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
-  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once 可以立即重启
-  s.bind(ADDR);  // an address that this machine has 必须是本机网卡上的地址
+  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once · 可以立即重启
+  s.bind(ADDR);  // an address that this machine has · 必须是本机网卡上的地址
   s.listen(10);
   const net::Address here = s.getsockname();
   std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
   if (here.host.substr(0, 4) == "127.")
-    std::fputs("server: only this machine can connect; ./server 0.0.0.0 listens on every address\n",
-               stderr);
-  print("Wait for Connection..................", /*flush=*/true);
+    std::fputs("server: only this machine can connect; ./server 0.0.0.0 lets others in\n", stderr);
+  print("Wait for Connection..................");
   auto [sock, addr] = s.accept();
   std::fprintf(stderr, "server: %s connected\n", net::to_string(addr).c_str());
 
-  net::TextDecoder decoder;  // keeps half a character 保存半个汉字
+  net::TextDecoder decoder;  // may keep half a character · 可能存着半个汉字
   while (true) {
-    // receive 收
+    // receive · 收
     std::string buf = sock.recv(BUFSIZE);
     const std::string buf1 = decoder.decode(buf);
-    if (buf.empty()) {  // not buf1: half a character is not the end 收到半个汉字不等于结束
+    if (buf.empty()) {  // not buf1: half a character is not the end · 收到半个汉字不等于结束
       std::fputs("server: the client closed the connection\n", stderr);
       break;
     }
     print("Received message: " + buf1);
-    // send 发
+    // send · 发
     buf = input("input data:");
     if (buf.empty()) break;
-    sock.sendall(buf);  // a std::string holds bytes, already encoded 已是编码后的字节
+    sock.sendall(buf);  // a std::string holds bytes: nothing to encode · 本来就是字节，不用编码
   }
-  // close 关闭
+  // close · 关闭
   sock.close();
-}  // s closes itself here (RAII); after an exception both sockets do s 在此自动关闭
+}  // s closes itself here; after an error both do (RAII) · s 在此自动关闭；出错时两个都会
 
 int main(int argc, char* argv[]) {
   if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
@@ -48,9 +48,10 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    // initialise 初始化
+    // initialise · 初始化
     const std::string name = net::gethostname();
-    const std::string HOST = argc > 1 ? argv[1] : net::gethostbyname(name);  // its IP 本机 IP
+    // unless it is given, this machine's private IP · 没有参数时是本机的私网 IP
+    const std::string HOST = argc > 1 ? argv[1] : net::gethostbyname(name);
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const net::Address ADDR{HOST, PORT};
 

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -11,7 +10,7 @@
 namespace {
 
 std::vector<std::string> lines_of(const std::string& name) {
-  std::ifstream file(std::filesystem::path(FOLDER) / name);
+  std::ifstream file(name);
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line);
   EXPECT_FALSE(lines.empty()) << name;

@@ -1,6 +1,8 @@
 // net::Socket and the functions around it, on real sockets over loopback.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,11 +16,6 @@ static_assert(!std::is_move_assignable_v<net::Socket>);
 static_assert(std::is_nothrow_move_constructible_v<net::Socket>);
 
 namespace {
-
-TEST(Address, IsWrittenAsHostColonPort) {
-  EXPECT_EQ(net::to_string({"99.100.101.102", 7000}), "99.100.101.102:7000");
-  EXPECT_EQ(net::to_string({"raspberrypi"}), "raspberrypi:0");
-}
 
 TEST(Socket, CarriesEveryByteBothWays) {
   auto [client, server] = connection();
@@ -53,6 +50,28 @@ TEST(Socket, BindsAndConnectsToTheHostAndPortThatItIsGiven) {
   EXPECT_EQ(net::to_string(listening.accept().second), net::to_string(client.getsockname()));
   other.bind({"127.1.2.3", address.port});
   EXPECT_EQ(net::to_string(other.getsockname()), "127.1.2.3:" + std::to_string(address.port));
+}
+
+TEST(Socket, SetsTheOptionOfThisLevelToThisValue) {
+  const int number = next_descriptor();
+  net::Socket s = tcp_socket();
+  s.setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, 5);
+  int value = 0;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(number, IPPROTO_TCP, TCP_KEEPIDLE, &value, &size), 0);
+  EXPECT_EQ(value, 5);
+}
+
+TEST(Socket, AcceptsAPeerThatHasAlreadyReset) {
+  net::Socket listening = listening_socket();
+  const int number = next_descriptor();
+  net::Socket client = tcp_socket();
+  client.connect(listening.getsockname());
+  const net::Address address = client.getsockname();
+  const linger reset{1, 0};
+  ::setsockopt(number, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  client.close();
+  EXPECT_EQ(net::to_string(listening.accept().second), net::to_string(address));
 }
 
 TEST(Socket, MovingHandsOverTheDescriptor) {

@@ -2,79 +2,45 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
-#include <filesystem>
-#include <iterator>
 #include <new>
-#include <sstream>
+
+static std::atomic<std::size_t> given_out{0};
+std::size_t allocated() { return given_out; }
 
 // Allocating memory may change errno, so here it always does. An error that is read too late is
 // reported as "Inappropriate ioctl for device".
-void* operator new(std::size_t size) {
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* const memory = std::malloc(size);
-  if (!memory) throw std::bad_alloc();
+  given_out += ::malloc_usable_size(memory);
   errno = ENOTTY;
   return memory;
 }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void* operator new(std::size_t size) {
+  void* const memory = operator new(size, std::nothrow);
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  given_out -= ::malloc_usable_size(memory);
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int DESCRIPTORS = 256;  // more than the tests ever have open
-
-void default_signals() {
-  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-// Ends the whole run if a test hangs, and names the test.
-struct Watchdog : testing::EmptyTestEventListener {
-  Watchdog() {
-    ::signal(SIGRTMIN, [](int) {
-      const testing::TestInfo* const test = testing::UnitTest::GetInstance()->current_test_info();
-      std::fprintf(stderr, "hangs: %s.%s\n", test->test_suite_name(), test->name());
-      ::_exit(1);
-    });
-    sigevent event{};
-    event.sigev_notify = SIGEV_SIGNAL;
-    event.sigev_signo = SIGRTMIN;
-    ::timer_create(CLOCK_MONOTONIC, &event, &timer_);
-  }
-  void OnTestStart(const testing::TestInfo&) override {
-    const itimerspec once{{}, {3 * PATIENCE.count(), 0}};
-    ::timer_settime(timer_, 0, &once, nullptr);
-  }
-  timer_t timer_{};
-};
-
-// However this process was started, descriptors 0 to 2 are open and signals have their default
-// actions. SIGPIPE alone is ignored: typing to a program that has ended must not end the tests.
-const bool prepared = [] {
-  while (::open("/dev/null", O_RDWR | O_CLOEXEC) <= STDERR_FILENO) continue;
-  default_signals();
-  ::signal(SIGPIPE, SIG_IGN);
-  testing::UnitTest::GetInstance()->listeners().Append(new Watchdog);
-  static const pid_t tests = ::getpid();
-  std::atexit([] {  // a test that exits with 0 must not look like a success
-    if (::getpid() == tests && testing::UnitTest::GetInstance()->current_test_info()) ::_exit(1);
-  });
-  return true;
-}();
 
 void close_if_open(int& fd) {
   if (fd != -1) ::close(fd);
@@ -92,20 +58,38 @@ void read_some(int& fd, std::string& text, int& pieces) {
 
 }  // namespace
 
+int main(int argc, char* argv[]) {
+  testing::InitGoogleTest(&argc, argv);
+  ::signal(SIGPIPE, SIG_IGN);  // typing to a program that has ended must not end the tests
+  return RUN_ALL_TESTS();
+}
+
 int open_descriptors() {
   int count = 0;
   for (int fd = 0; fd < DESCRIPTORS; ++fd) count += ::fcntl(fd, F_GETFD) != -1;
   return count;
 }
 
-net::Socket tcp_socket() { return net::Socket(AF_INET, SOCK_STREAM); }
+int next_descriptor() {
+  const int fd = ::dup(STDIN_FILENO);
+  ::close(fd);
+  return fd;
+}
+
+net::Socket tcp_socket() {
+  const int fd = next_descriptor();
+  net::Socket s(AF_INET, SOCK_STREAM);
+  const timeval limit{PATIENCE.count(), 0};
+  for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
+    ::setsockopt(fd, SOL_SOCKET, option, &limit, sizeof limit);
+  return s;
+}
 
 net::Socket bound_socket() {
   net::Socket s = tcp_socket();
   s.bind({"127.0.0.1", 0});
   return s;
 }
-
 net::Socket listening_socket(int backlog) {
   net::Socket s = bound_socket();
   s.listen(backlog);
@@ -128,12 +112,6 @@ void expect_error(const std::function<void()>& function, int code, const std::st
   }
 }
 
-std::string pattern(std::size_t count) {
-  std::string bytes(count, '\0');
-  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
-  return bytes;
-}
-
 std::string repeat(std::string_view text, std::size_t times) {
   std::string all;
   for (std::size_t i = 0; i < times; ++i) all += text;
@@ -143,28 +121,24 @@ std::string repeat(std::string_view text, std::size_t times) {
 Program::Program(const std::vector<std::string>& arguments, On on,
                  const std::function<void()>& in_child) {
   std::vector<std::string> words = arguments;
-  words[0] = std::filesystem::path(FOLDER) / PROGRAMS / words[0];
-  if (const char* runner = std::getenv("RUNNER")) {
-    std::istringstream in_front(runner);
-    words.insert(words.begin(), std::istream_iterator<std::string>(in_front), {});
-  }
+  words[0] = OUT "/" + words[0];
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
   int in[2], out[2], err[2];  // the ends to read and to write
-  const int flags = O_CLOEXEC | (on == On::packets ? O_DIRECT : 0);
+  const int flags = on == On::packets ? O_DIRECT : 0;
+  bool made = ::pipe2(err, flags) == 0;
   if (on == On::terminal) {
-    in[1] = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    ::grantpt(in[1]);
-    ::unlockpt(in[1]);
-    in[0] = ::open(::ptsname(in[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    out[0] = ::fcntl(in[1], F_DUPFD_CLOEXEC, 0);
-    out[1] = ::fcntl(in[0], F_DUPFD_CLOEXEC, 0);
-  } else if (::pipe2(in, O_CLOEXEC) == -1 || ::pipe2(out, flags) == -1) {
-    throw std::runtime_error("no pipe");
+    in[1] = ::posix_openpt(O_RDWR | O_NOCTTY);
+    made = made && ::grantpt(in[1]) == 0 && ::unlockpt(in[1]) == 0;
+    in[0] = ::open(::ptsname(in[1]), O_RDWR | O_NOCTTY);
+    out[0] = ::dup(in[1]);
+    out[1] = ::dup(in[0]);
+  } else {
+    made = made && ::pipe(in) == 0 && ::pipe2(out, flags) == 0;
   }
-  if (::pipe2(err, flags) == -1) throw std::runtime_error("no pipe");
+  if (!made) throw std::runtime_error("no pipe or no terminal");
   ::fcntl(in[1], F_SETFL, O_NONBLOCK);
   in_ = in[1], out_ = out[0], err_ = err[0];
 
@@ -173,7 +147,7 @@ Program::Program(const std::vector<std::string>& arguments, On on,
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not outlive the tests
     ::setsid();
-    default_signals();
+    for (const int signal : {SIGINT, SIGPIPE}) ::signal(signal, SIG_DFL);
     ::dup2(in[0], STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(err[1], STDERR_FILENO);
@@ -188,23 +162,19 @@ Program::Program(const std::vector<std::string>& arguments, On on,
 }
 
 Program::~Program() {
-  if (pid_ != -1) {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
+  if (pid_ != -1) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
   for (int* fd : {&in_, &out_, &err_}) close_if_open(*fd);
 }
 
 void Program::wait_until(const std::function<bool()>& done, const std::string& what) {
-  const auto deadline = Clock::now() + PATIENCE;
+  const auto deadline = std::chrono::steady_clock::now() + PATIENCE;
   while (!done()) {
     pollfd fds[] = {{typed_.empty() ? -1 : in_, POLLOUT, 0}, {out_, POLLIN, 0}, {err_, POLLIN, 0}};
     const bool ended = out_ == -1 && err_ == -1;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    if (ended || left.count() <= 0 || ::poll(fds, 3, static_cast<int>(left.count())) == 0) {
+    if (ended || std::chrono::steady_clock::now() > deadline)
       throw std::runtime_error((ended ? "the program ended before " : "the time is over before ") +
                                what + "\nstdout: " + out + "\nstderr: " + err);
-    }
+    ::poll(fds, 3, 1000);  // milliseconds, then it looks at the clock again
     if (fds[1].revents) read_some(out_, out, out_pieces);
     if (fds[2].revents) read_some(err_, err, err_pieces);
     if (fds[0].revents) {
@@ -221,7 +191,6 @@ void Program::type(std::string_view text) {
 }
 void Program::end_input() { close_if_open(in_); }
 void Program::stop_reading() { close_if_open(out_); }
-
 void Program::wait_for_out(const std::string& text) {
   wait_until([&] { return out.size() >= text.size(); }, '"' + text + "\" came");
   EXPECT_EQ(out, text);
@@ -232,17 +201,14 @@ void Program::wait_for_err(const std::string& text) {
 
 int Program::wait() {
   wait_until([&] { return out_ == -1 && err_ == -1; }, "its end");
-  int status = 0;
-  const pid_t pid = std::exchange(pid_, -1);
-  if (::waitpid(pid, &status, 0) != pid) throw std::runtime_error("its exit status is lost");
+  int status = -1;
+  ::waitpid(std::exchange(pid_, -1), &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 void Program::stop_and_continue() {
   ::kill(pid_, SIGSTOP);
-  int status = 0;
-  if (::waitpid(pid_, &status, WUNTRACED) != pid_ || !WIFSTOPPED(status))
-    throw std::runtime_error("the program did not stop");
+  ::waitpid(pid_, nullptr, WUNTRACED);  // until it has stopped
   ::kill(pid_, SIGCONT);
 }
 

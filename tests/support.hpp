@@ -1,8 +1,6 @@
 // What the tests share: connected sockets, expected errors, and child processes.
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <string>
@@ -17,8 +15,11 @@ constexpr std::chrono::seconds PATIENCE{20};
 
 const std::string REPLACED = "\uFFFD";  // what malformed bytes and control characters become
 
-int open_descriptors();  // how many
+int open_descriptors();   // how many
+int next_descriptor();    // the lowest free number, which the next socket gets
+std::size_t allocated();  // how many bytes operator new has given out and not got back
 
+// The tests' own sockets, and those that they accept, give up after PATIENCE.
 net::Socket tcp_socket();
 // One that has a free port of 127.0.0.1 but does not listen: connecting to it is refused.
 net::Socket bound_socket();
@@ -30,13 +31,10 @@ std::pair<net::Socket, net::Socket> connection();
 // The function must throw a std::system_error with this code, and this text before the system's.
 void expect_error(const std::function<void()>& function, int code, const std::string& call);
 
-// `count` bytes in which each place differs from its neighbours.
-std::string pattern(std::size_t count);
 std::string repeat(std::string_view text, std::size_t times);
 
-// One of the two programs as a child process; the environment variable RUNNER may name a program
-// that runs it ("valgrind -q"). A
-// wait that takes too long throws what the program has printed; the destructor kills the program.
+// One of the two programs as a child process. A wait that takes too long throws what the program
+// has printed; the destructor kills the program.
 class Program {
  public:
   // What its stdin and stdout are. Packets are pipes that keep apart what separate writes wrote. On
