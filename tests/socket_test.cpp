@@ -84,29 +84,20 @@ TEST(Socket, MovingHandsOverTheDescriptor) {
   expect_error([&s = client] { s.listen(1); }, EBADF, "listen");
 }
 
-class SocketWithout : public testing::TestWithParam<int> {};
-
-// Otherwise the socket would get that number: as stdin, for example, input() would read from the
-// peer.
-TEST_P(SocketWithout, AStandardStreamIsNotOpened) {
-  const int copy = ::fcntl(GetParam(), F_DUPFD_CLOEXEC, 3);
-  ::close(GetParam());
-  const int open = open_descriptors();
-  std::string what;
-  try {
-    tcp_socket();
-  } catch (const std::system_error& error) {
-    what = error.what();
-  }
-  const int open_after = open_descriptors();
-  ::dup2(copy, GetParam());  // only now can a failure be printed
-  ::close(copy);
+// Otherwise a socket, of the resolver's even, would get that number: as stdin, for example, input()
+// would read from the peer.
+TEST(Socket, IsNotOpenedNorAHostResolvedWithoutStdinStdoutAndStderr) {
   const std::string names[] = {"stdin", "stdout", "stderr"};
-  EXPECT_EQ(what, names[GetParam()] + ": Bad file descriptor");
-  EXPECT_EQ(open_after, open);
+  for (int fd = 0; fd < 3; ++fd) {
+    Program without = child([&] {
+      ::close(fd);
+      expect_error([] { tcp_socket(); }, EBADF, names[fd]);
+      expect_error([] { net::gethostbyname("127.1"); }, EBADF, names[fd]);
+      EXPECT_EQ(next_descriptor(), fd) << "it is open again";
+    });
+    EXPECT_EQ(without.wait(), 0) << names[fd];
+  }
 }
-
-INSTANTIATE_TEST_SUITE_P(Any, SocketWithout, testing::Values(0, 1, 2));
 
 TEST(Socket, SaysWhichCallFailedWithWhichAddressAndLeavesNoDescriptorBehind) {
   const net::Socket silent = bound_socket();

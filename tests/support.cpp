@@ -71,7 +71,7 @@ int open_descriptors() {
 }
 
 int next_descriptor() {
-  const int fd = ::dup(STDIN_FILENO);
+  const int fd = ::open("/dev/null", O_RDONLY);
   ::close(fd);
   return fd;
 }
@@ -87,7 +87,7 @@ net::Socket tcp_socket() {
 
 net::Socket bound_socket() {
   net::Socket s = tcp_socket();
-  s.bind({"127.0.0.1", 0});
+  s.bind({"127.0.0.1"});  // port 0: any free one
   return s;
 }
 net::Socket listening_socket(int backlog) {
