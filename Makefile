@@ -1,8 +1,8 @@
 # make           the two programs, ./server and ./client
 # make test      all tests; needs GoogleTest
 # make sanitize  all tests, under ASan and UBSan
-# make coverage  all tests, then which lines of the programs they reached; needs g++ and gcovr
-# make clean     removes what was built; run it, on its own, after changing the flags
+# make coverage  all tests, then a report of the lines they reached; needs g++ and gcovr
+# make clean     removes what was built; run it by itself after changing the flags
 #
 # You may set CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS. Objects go to BUILD and programs to OUT,
 # so that other builds do not overwrite ./server and ./client.

@@ -1,5 +1,5 @@
-// A name that begins with :: is the system's function, not ours. A static function is known in this
-// file only.
+// A name that begins with :: is a system function, not ours. A static function is visible only in
+// this file.
 #include "net.hpp"
 
 #include <arpa/inet.h>
@@ -41,7 +41,7 @@ static void require_standard_streams() {
   check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
 }
 
-// The socket calls take the address of any family, as a sockaddr*.
+// The socket calls take an address of any family as a sockaddr*.
 static sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockaddr*>(&addr); }
 
 static Address to_address(const sockaddr_in& addr) {
@@ -49,7 +49,7 @@ static Address to_address(const sockaddr_in& addr) {
   return {::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host), ntohs(addr.sin_port)};
 }
 
-// Python asks the resolver before it binds or connects. A port, being a number, needs none.
+// Python asks the resolver before it binds or connects. A port is a number and needs no lookup.
 static sockaddr_in resolve(const Address& address) {
   require_standard_streams();  // the resolver opens descriptors, too
   const std::string what = "getaddrinfo \"" + address.host + '"';
@@ -99,7 +99,7 @@ std::pair<Socket, Address> Socket::accept() {
 }
 
 // An interrupted connect continues in the background, and a second one may fail with EALREADY or
-// EISCONN. So, as Python does, we wait until the socket is writable, then ask if it connected.
+// EISCONN. So, like Python, we wait until the socket is writable, then ask whether it connected.
 static int finish_connect(int fd) {
   pollfd writable{fd, POLLOUT, 0};
   if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
@@ -144,12 +144,12 @@ Address Socket::getsockname() const {
 }
 
 void Socket::close() noexcept {
-  // Never again, not even after EINTR: the number is free, and may already be another file's.
+  // Never retry, not even after EINTR: the number is free and may already be another file's.
   if (fd_ != -1) ::close(std::exchange(fd_, -1));
 }
 
 std::string gethostname() {
-  char name[256] = {};  // at most 255 bytes, and a NUL: gethostname(2)
+  char name[256] = {};  // at most 255 bytes and a NUL: see gethostname(2)
   check(::gethostname(name, sizeof name - 1), "gethostname");
   return name;
 }
@@ -164,7 +164,7 @@ std::uint16_t parse_port(std::string_view text) {
   return port;
 }
 
-// A character's bytes: how many it needs (0: none begins with this byte), and how many it has.
+// A character: how many bytes it needs (0 if none begins like this), and how many were found.
 struct Character {
   std::size_t needed, found;
 };
@@ -203,7 +203,7 @@ std::string TextDecoder::decode(std::string_view bytes) {
   return text;
 }
 
-// Replaces control characters: C0, DEL and C1 (U+0080 to U+009F, in UTF-8 C2 80 to C2 9F).
+// Replaces control characters: C0, DEL and C1 (U+0080 to U+009F: C2 80 to C2 9F in UTF-8).
 static std::string printable(std::string_view text) {
   std::string shown;
   std::size_t copied = 0;
@@ -218,7 +218,7 @@ static std::string printable(std::string_view text) {
   return shown.append(text, copied);
 }
 
-// As in sendall, one call may take only the first part.
+// As in sendall, one call may write only the first part.
 static void write_all(std::string_view text) {
   const auto call = [&] { return ::write(STDOUT_FILENO, text.data(), text.size()); };
   while (!text.empty()) text.remove_prefix(check(retry_on_eintr(call), "stdout"));
@@ -227,13 +227,13 @@ static void write_all(std::string_view text) {
 void print(std::string_view text) { write_all(printable(text) + '\n'); }
 
 std::string input(std::string_view prompt) {
-  static char* typed = nullptr;  // getline's own buffer: kept from call to call, grown if need be
+  static char* typed = nullptr;  // getline's own buffer: kept from call to call, grown as needed
   static std::size_t size = 0;
   write_all(prompt);
   std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
   const ssize_t length = ::getline(&typed, &size, stdin);
   const bool no_memory = length == -1 && !std::feof(stdin);
-  check(std::ferror(stdin) || no_memory ? -1 : 0, "stdin");  // what came before an error is no line
+  check(std::ferror(stdin) || no_memory ? -1 : 0, "stdin");  // text before an error is not a line
   if (length == -1) {
     write_all("\n");  // the prompt has no newline of its own
     return "";

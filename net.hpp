@@ -3,8 +3,8 @@
 // value, and what() names the call and, for bind and connect, the address
 // ("connect 99.100.101.102:7000: Connection refused"). If a host cannot be resolved, bind, connect
 // and gethostbyname throw std::runtime_error with the host and the resolver's message. A socket
-// call that a signal interrupts is resumed. If stdin, stdout or stderr is closed, no socket is
-// opened and no host resolved: the error is EBADF.
+// call interrupted by a signal is resumed. If stdin, stdout or stderr is closed, no socket is
+// opened and no host is resolved: the error is EBADF.
 #pragma once
 
 #include <sys/socket.h>  // AF_INET, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR
@@ -19,7 +19,7 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): an IPv4 host name or dotted address (it ends at a NUL, if there is one), and
+// ADDR = (HOST, PORT): an IPv4 host name or dotted address (up to a NUL, if there is one), and
 // a port in host byte order.
 struct Address {
   std::string host;
@@ -43,7 +43,7 @@ class Socket {
 
   // s.setsockopt(level, name, value): sets an option whose value is an int.
   void setsockopt(int level, int name, int value);
-  // s.bind(ADDR): resolves the host and binds the socket to that address; port 0 is any free port.
+  // s.bind(ADDR): resolves the host and binds the socket to that address; 0 means any free port.
   void bind(const Address& address);
   // s.listen(backlog): lets peers connect; about `backlog` of them may wait to be accepted.
   void listen(int backlog);
@@ -64,13 +64,13 @@ class Socket {
 
   // s.getsockname(): the socket's local address, including a port that the system chose.
   Address getsockname() const;
-  // s.close(): closes the descriptor, if there still is one. It reports no error.
+  // s.close(): closes the descriptor, if it is still open. Reports no error.
   void close() noexcept;
 
  private:
   explicit Socket(int fd) noexcept : fd_(fd) {}
 
-  int fd_;  // -1: none
+  int fd_;  // -1 if none
 };
 
 // socket.gethostname(): this machine's own name.

@@ -6,14 +6,14 @@
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> has taken BUFSIZ · BUFSIZ 已被 <stdio.h> 占用
+constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> defines BUFSIZ · BUFSIZ 已被 <stdio.h> 占用
 
 void socket_service_data(const net::Address& ADDR) {
   // connect · 连接
-  // (errors are caught in main, later ones too · 出错由 main 捕获，后面的也一样)
+  // (main catches errors, here and below · 出错由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once · 可以立即重启
-  s.bind(ADDR);  // an address that this machine has · 必须是本机网卡上的地址
+  s.bind(ADDR);  // must be this machine's address · 必须是本机网卡上的地址
   s.listen(10);
   const net::Address here = s.getsockname();
   std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
@@ -40,7 +40,7 @@ void socket_service_data(const net::Address& ADDR) {
   }
   // close · 关闭
   sock.close();
-}  // s closes itself here; after an error both do (RAII) · s 在此自动关闭；出错时两个都会
+}  // s closes itself here; after an error, both do (RAII) · s 在此自动关闭；出错时两个都会
 
 int main(int argc, char* argv[]) {
   if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
@@ -50,7 +50,7 @@ int main(int argc, char* argv[]) {
   try {
     // initialise · 初始化
     const std::string name = net::gethostname();
-    // unless it is given, this machine's private IP · 没有参数时是本机的私网 IP
+    // if not given, this machine's private IP · 没有参数时是本机的私网 IP
     const std::string HOST = argc > 1 ? argv[1] : net::gethostbyname(name);
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const net::Address ADDR{HOST, PORT};

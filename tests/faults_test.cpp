@@ -21,7 +21,7 @@ namespace {
 
 enum Call { ACCEPT, CLOSE, CONNECT, RESOLVE, NAME, OPTION, SET_OPTION, POLL, RECV, SEND, CALLS };
 
-// What a scripted call does: it fails, or it gives what its wrapper below says.
+// What a scripted call does: it fails, or gives what its wrapper below describes.
 struct Step {
   int error = 0, value = 0;
 };
@@ -29,12 +29,12 @@ Step fails(int error) { return {error, 0}; }
 Step gives(int value) { return {0, value}; }
 const Step AS_USUAL{};
 
-// What this thread's next calls do; after that, they do as usual.
+// What this thread's next calls do; later ones behave as usual.
 thread_local std::deque<Step> script[CALLS];
 // How often this thread has made each call, and with which arguments.
 thread_local int calls[CALLS];
 thread_local addrinfo last_hints;
-// Over all threads: what the kernel really did.
+// What the kernel really did, across all threads.
 std::atomic<int> interrupted{0}, short_sends{0};
 
 // Also sets errno, if the call is to fail.
@@ -104,7 +104,7 @@ int __wrap_getaddrinfo(const char* host, const char* port, const addrinfo* hints
   return error ? error : __real_getaddrinfo("127.0.0.2", port, hints, &(*list)->ai_next);
 }
 
-// It may give so many bytes x. POSIX: a name that is too long may have no NUL at its end.
+// It may give that many x's. In POSIX, a name that is too long may have no NUL at its end.
 int __wrap_gethostname(char* name, size_t size) {
   const Step step = next_step(NAME);
   if (step.error) return -1;
@@ -113,7 +113,7 @@ int __wrap_gethostname(char* name, size_t size) {
   return 0;
 }
 
-// It may give this value of the option.
+// It may report a scripted value of the option.
 int __wrap_getsockopt(int fd, int level, int name, void* value, socklen_t* size) {
   const Step step = next_step(OPTION);
   if (step.error) return -1;
@@ -121,7 +121,7 @@ int __wrap_getsockopt(int fd, int level, int name, void* value, socklen_t* size)
   std::memcpy(value, &step.value, sizeof step.value);
   return 0;
 }
-// What getsockopt is called on a 32-bit system with 64-bit time.
+// The name of getsockopt on a 32-bit system with 64-bit time.
 int __wrap___getsockopt64(int fd, int level, int name, void* value, socklen_t* size) {
   return __wrap_getsockopt(fd, level, name, value, size);
 }
@@ -136,7 +136,7 @@ ssize_t __wrap_recv(int fd, void* bytes, size_t size, int flags) {
   return next_step(RECV).error ? -1 : __real_recv(fd, bytes, size, flags);
 }
 
-// It may give no more than so many bytes to the system.
+// It may limit how many bytes reach the system.
 ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
   const Step step = next_step(SEND);
   if (step.error) return -1;
@@ -153,7 +153,7 @@ int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t 
 
 namespace {
 
-// `count` bytes in which each place differs from its neighbours.
+// `count` bytes in which each differs from its neighbours.
 std::string pattern(std::size_t count) {
   std::string bytes(count, '\0');
   for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
@@ -167,7 +167,7 @@ class SignalStorm {
  public:
   SignalStorm() {
     struct sigaction action = {};
-    action.sa_handler = [](int) { ++ticks; };  // and no SA_RESTART
+    action.sa_handler = [](int) { ++ticks; };  // without SA_RESTART
     ::sigaction(SIGALRM, &action, nullptr);
     set_timer(1000);
   }
@@ -214,7 +214,7 @@ TEST_F(Storm, SendallDeliversEveryByteInOrderToASlowReader) {
     for (std::string piece; !(piece = s.recv(1 << 18)).empty(); wait_for_a_tick())
       received += piece;
   });
-  net::Socket(std::move(sender)).sendall(bytes);  // and closes: this ends the loop
+  net::Socket(std::move(sender)).sendall(bytes);  // then closes, which ends the loop
   reader.get();
   EXPECT_TRUE(received == bytes);
   EXPECT_GE(interrupted, 3);
@@ -328,7 +328,7 @@ TEST_F(Interrupted, CloseIsCalledOnceForEachDescriptor) {
   script[CLOSE] = {fails(EINTR)};
   s.close();
   EXPECT_EQ(calls[CLOSE], 1);
-  net::Socket next(AF_INET, SOCK_STREAM);  // has the number that is free now
+  net::Socket next(AF_INET, SOCK_STREAM);  // gets the number just freed
   s.close();
   EXPECT_EQ(calls[CLOSE], 1);
   next.getsockname();

@@ -38,7 +38,7 @@ TEST(Socket, RecvReturnsAtMostBufsizeBytesAndNoneIfThePeerHasClosed) {
   EXPECT_EQ(server.recv(4), "");
 }
 
-// The resolver resolves 127.1 without a hosts file and without DNS.
+// The resolver resolves 127.1 without a hosts file or DNS.
 TEST(Socket, BindsAndConnectsToTheHostAndPortThatItIsGiven) {
   net::Socket listening = tcp_socket(), client = tcp_socket(), other = tcp_socket();
   listening.bind({"127.1", 0});
@@ -84,8 +84,8 @@ TEST(Socket, MovingHandsOverTheDescriptor) {
   expect_error([&s = client] { s.listen(1); }, EBADF, "listen");
 }
 
-// Otherwise a socket, of the resolver's even, would get that number: as stdin, for example, input()
-// would read from the peer.
+// Otherwise a socket, even the resolver's, would get that number: if it were stdin, input() would
+// read from the peer.
 TEST(Socket, IsNotOpenedNorAHostResolvedWithoutStdinStdoutAndStderr) {
   const std::string names[] = {"stdin", "stdout", "stderr"};
   for (int fd = 0; fd < 3; ++fd) {
@@ -127,20 +127,17 @@ TEST(Gethostname, ReturnsThisMachinesNameAndGethostbynameADottedAddress) {
   ASSERT_EQ(::gethostname(name, sizeof name), 0);
   EXPECT_EQ(net::gethostname(), name);
   EXPECT_EQ(net::gethostbyname("127.1"), "127.0.0.1");
-  EXPECT_EQ(net::gethostbyname("99.100.101.102"), "99.100.101.102");
 }
 
 // None of these can be a host name, so no DNS server is asked.
 TEST(Gethostbyname, ThrowsTheNameAndTheResolversWords) {
   for (const std::string name : {"a b", "", "::1"}) {
-    SCOPED_TRACE(name);
     const std::string begin = "getaddrinfo \"" + name + "\": ";
     try {
       net::gethostbyname(name);
       ADD_FAILURE() << "it was resolved";
     } catch (const std::runtime_error& error) {
       EXPECT_EQ(std::string(error.what()).substr(0, begin.size()), begin);
-      EXPECT_GT(std::string(error.what()).size(), begin.size());
     }
   }
 }
@@ -150,8 +147,13 @@ TEST(ParsePort, TakesDigitsFromZeroTo65535AndNothingElse) {
   EXPECT_EQ(net::parse_port("07000"), 7000);
   EXPECT_EQ(net::parse_port("65535"), 65535);
   EXPECT_EQ(net::parse_port(std::string_view("70001").substr(0, 4)), 7000);
-  for (const char* text : {"65536", "7000 ", "0x1B58", "7e3", "端口"})
-    EXPECT_THROW(net::parse_port(text), std::invalid_argument) << text;
+  for (const std::string text : {"", "65536", "4294974296", "-1", "+7000", " 7000", "7000 "}) {
+    try {
+      ADD_FAILURE() << text << " is " << net::parse_port(text);
+    } catch (const std::invalid_argument& error) {
+      EXPECT_EQ(error.what(), "port \"" + text + "\": not a number from 0 to 65535");
+    }
+  }
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ void close_if_open(int& fd) {
   fd = -1;
 }
 
-// Appends what can be read. At the end (for a terminal, that is the error EIO) it closes fd.
+// Appends what can be read. At the end (on a terminal, the error EIO), it closes fd.
 void read_some(int& fd, std::string& text, int& pieces) {
   char buffer[65536];
   const ssize_t count = ::read(fd, buffer, sizeof buffer);
@@ -126,7 +126,7 @@ Program::Program(const std::vector<std::string>& arguments, On on,
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
-  int in[2], out[2], err[2];  // the ends to read and to write
+  int in[2], out[2], err[2];  // each a read end and a write end
   const int flags = on == On::packets ? O_DIRECT : 0;
   bool made = ::pipe2(err, flags) == 0;
   if (on == On::terminal) {
@@ -142,7 +142,7 @@ Program::Program(const std::vector<std::string>& arguments, On on,
   ::fcntl(in[1], F_SETFL, O_NONBLOCK);
   in_ = in[1], out_ = out[0], err_ = err[0];
 
-  std::fflush(nullptr);  // otherwise the child might print it too
+  std::fflush(nullptr);  // or the child might repeat what is buffered
   pid_ = ::fork();
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not outlive the tests
@@ -172,9 +172,9 @@ void Program::wait_until(const std::function<bool()>& done, const std::string& w
     pollfd fds[] = {{typed_.empty() ? -1 : in_, POLLOUT, 0}, {out_, POLLIN, 0}, {err_, POLLIN, 0}};
     const bool ended = out_ == -1 && err_ == -1;
     if (ended || std::chrono::steady_clock::now() > deadline)
-      throw std::runtime_error((ended ? "the program ended before " : "the time is over before ") +
+      throw std::runtime_error((ended ? "the program ended before " : "time ran out before ") +
                                what + "\nstdout: " + out + "\nstderr: " + err);
-    ::poll(fds, 3, 1000);  // milliseconds, then it looks at the clock again
+    ::poll(fds, 3, 1000);  // milliseconds; then check the clock again
     if (fds[1].revents) read_some(out_, out, out_pieces);
     if (fds[2].revents) read_some(err_, err, err_pieces);
     if (fds[0].revents) {

@@ -21,9 +21,9 @@ std::size_t allocated();  // how many bytes operator new has given out and not g
 
 // The tests' own sockets, and those that they accept, give up after PATIENCE.
 net::Socket tcp_socket();
-// One that has a free port of 127.0.0.1 but does not listen: connecting to it is refused.
+// Has a free port of 127.0.0.1 but does not listen: connecting to it is refused.
 net::Socket bound_socket();
-// One that listens on a free port of 127.0.0.1.
+// Listens on a free port of 127.0.0.1.
 net::Socket listening_socket(int backlog = 10);
 // The client's and the server's end of one connection over 127.0.0.1.
 std::pair<net::Socket, net::Socket> connection();
@@ -37,8 +37,8 @@ std::string repeat(std::string_view text, std::size_t times);
 // has printed; the destructor kills the program.
 class Program {
  public:
-  // What its stdin and stdout are. Packets are pipes that keep apart what separate writes wrote. On
-  // a terminal, out is what the screen shows: output and echo.
+  // What its stdin and stdout are. Packets are pipes that keep separate writes apart. On a
+  // terminal, out is what the screen shows: output and echo.
   enum class On { pipes, packets, terminal };
 
   // in_child runs in the child, just before the program starts.
@@ -51,12 +51,12 @@ class Program {
   void type(std::string_view text);
   void end_input();
   void stop_reading();  // what it writes to stdout
-  // Reads what it prints until the condition holds; `what` says what the test waits for.
+  // Reads what it prints until the condition holds; `what` names what the test waits for.
   void wait_until(const std::function<bool()>& done, const std::string& what);
-  // Waits until its stdout has this and nothing else, or its stderr has this among other text.
+  // Waits until its stdout is exactly this, or until its stderr contains it.
   void wait_for_out(const std::string& text);
   void wait_for_err(const std::string& text);
-  // Waits for its end. Returns its exit status or, if a signal ended it, minus the signal's number.
+  // Waits for it to end. Returns its exit status or minus the number of the signal that ended it.
   int wait();
   // Stops it and lets it continue, as Ctrl-Z and fg would.
   void stop_and_continue();
@@ -72,6 +72,6 @@ class Program {
   std::string typed_;  // not yet written
 };
 
-// A child process that calls this function instead of a program. It exits with 1 after a failure or
-// an exception, whose what() it writes to stderr.
+// A child process that runs this function, not a program. It exits with 1 after a failure or an
+// exception, whose what() it writes to stderr.
 Program child(const std::function<void()>& function, Program::On on = Program::On::pipes);

@@ -67,7 +67,7 @@ std::string decoded_by_table(std::string_view bytes) {
   const auto value = [](char byte) { return static_cast<unsigned char>(byte); };
   std::string text;
   while (!bytes.empty()) {
-    std::size_t best = 0, needed = 1;  // the form that the front follows the furthest
+    std::size_t best = 0, needed = 1;  // the form that the bytes follow furthest
     for (const std::string_view form : FORMS) {
       std::size_t i = 0;
       while (i < form.size() / 2 && i < bytes.size() && value(bytes[i]) >= value(form[2 * i]) &&
@@ -120,7 +120,7 @@ TEST(TextDecoder, ForgetsWhatItHasDecoded) {
   EXPECT_LT(allocated(), before + piece.size());
 }
 
-// What print shows of these texts, in a child process, because stdout belongs to the process.
+// What print shows of these texts; in a child, because stdout belongs to the whole process.
 std::string printed(const std::vector<std::string_view>& texts) {
   Program printer = child([&] {
     for (const std::string_view text : texts) net::print(text);
@@ -155,7 +155,7 @@ TEST(Print, LeavesOtherTextAsItIs) {
       "\x9F\n\xC2\n\xC2\n\xC2z\n");
 }
 
-// A pipe of packets keeps apart what separate writes wrote.
+// A pipe of packets keeps separate writes apart.
 TEST(PrintAndInput, WriteAtOnceAndOnceEach) {
   Program writer = child(
       [] {
@@ -185,7 +185,7 @@ TEST(Input, ReturnsEachLineAsTypedWithoutItsNewlineAndAtTheEndAnEmptyOne) {
   EXPECT_EQ(reader.out, "> > > > > > > \n");
 }
 
-// What could be read before the error is no line.
+// What could be read before the error is not a line.
 TEST(Input, ReportsAStdinThatFailsInTheMiddleOfALine) {
   Program reader = child([] {
     int ends[2];
@@ -196,10 +196,10 @@ TEST(Input, ReportsAStdinThatFailsInTheMiddleOfALine) {
   EXPECT_EQ(reader.wait(), 0);
 }
 
-#ifndef __SANITIZE_ADDRESS__  // which needs more memory than the limit
+#ifndef __SANITIZE_ADDRESS__  // ASan needs more memory than the limit
 TEST(Input, ReportsALineThatDoesNotFitIntoMemory) {
   Program reader = child([] {
-    ::dup2(::open("/dev/zero", O_RDONLY), STDIN_FILENO);  // a line without an end
+    ::dup2(::open("/dev/zero", O_RDONLY), STDIN_FILENO);  // a line that never ends
     const rlimit limit{256 << 20, 256 << 20};             // bytes
     ::setrlimit(RLIMIT_AS, &limit);
     expect_error([] { net::input("prompt:"); }, ENOMEM, "stdin");
@@ -212,7 +212,7 @@ volatile sig_atomic_t alarms = 0;
 
 void handle_alarm_every_millisecond() {
   struct sigaction action = {};
-  action.sa_handler = [](int) { alarms = alarms + 1; };  // and no SA_RESTART
+  action.sa_handler = [](int) { alarms = alarms + 1; };  // without SA_RESTART
   ::sigaction(SIGALRM, &action, nullptr);
   const itimerval every{{0, 1000}, {0, 1000}};
   ::setitimer(ITIMER_REAL, &every, nullptr);
@@ -227,7 +227,7 @@ TEST(Input, ReportsAnInterruption) {
   EXPECT_EQ(reader.wait(), 0) << reader.err;
 }
 
-// The pipe is nearly always full, so the alarms hit writes that wait.
+// The pipe is nearly always full, so the alarms hit blocked writes.
 TEST(Print, ContinuesWhereAShortOrInterruptedWriteStopped) {
   const std::string text = repeat("汉字", 1 << 18);
   Program writer = child([&] {
@@ -243,7 +243,7 @@ TEST(PrintAndInput, ReportAStdoutThatIsFullOrClosedOrFailsInTheMiddle) {
   const std::function<int()> outputs[] = {
       [&] { return put(::open("/dev/full", O_WRONLY)), ENOSPC; },
       [&] { return ::close(STDOUT_FILENO), EBADF; },
-      [&] {  // a pipe that nobody reads, and that is full before the end
+      [&] {  // a pipe that nobody reads, and that fills up before the end
         int ends[2];
         if (::pipe2(ends, O_NONBLOCK) == -1) std::exit(2);
         return put(ends[1]), EAGAIN;
