@@ -1,87 +1,84 @@
-// Checks that the code that README.md quotes, in both languages, is the code as it stands.
+// What README.md quotes is the code as it stands, in both languages, and the tests that it names
+// exist. The programs call what the post's scripts call, in the same order.
+#include <fnmatch.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include "support.hpp"
 
 namespace {
 
-std::vector<std::string> lines_of(const std::string& name) {
-  std::ifstream file(name);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
-  EXPECT_FALSE(lines.empty()) << name;
-  return lines;
+using Strings = std::vector<std::string>;
+
+std::string contents(const std::string& name) {
+  std::ostringstream text;
+  text << std::ifstream(name).rdbuf();
+  EXPECT_NE(text.str(), "") << name;
+  return text.str();
 }
 
-// The lines of a program that a table has to quote: all but comments, blank lines and braces alone.
-std::vector<std::string> code_of(const std::string& name) {
-  std::vector<std::string> code;
-  for (std::string line : lines_of(name)) {
-    line.erase(0, line.find_first_not_of(' '));
-    if (line.rfind("//", 0) == 0) continue;
-    line = line.substr(0, line.find("  //"));
-    if (!line.empty() && line != "}") code.push_back(line);
-  }
-  return code;
+// README's English half and its Chinese half.
+Strings halves() {
+  const std::string readme = contents("README.md");
+  const std::size_t middle = readme.find("\n## 中文\n");
+  return {readme.substr(0, middle), readme.substr(middle)};
 }
 
-// A table row's cells. In a cell, \| stands for |.
-std::vector<std::string> cells_of(const std::string& row) {
-  std::vector<std::string> cells(1);
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    if (row[i] == '\\' && row[i + 1] == '|')
-      cells.back() += row[++i];
-    else if (row[i] == '|')
-      cells.emplace_back();
-    else
-      cells.back() += row[i];
-  }
-  return cells;
-}
-
-// What stands between `…` in one column (counted from 1) of the table below a heading; a } alone is
-// left out here, too.
-std::vector<std::string> quoted(const std::string& heading, std::size_t column) {
-  std::vector<std::string> found;
-  bool here = false;
-  for (const std::string& line : lines_of("README.md")) {
-    if (!line.empty() && line[0] == '#') here = line.substr(line.find(' ') + 1) == heading;
-    if (!here || line.empty() || line[0] != '|') continue;
-    std::istringstream parts(cells_of(line).at(column));
-    std::string part;
-    for (bool code = false; std::getline(parts, part, '`'); code = !code)
-      if (code && part != "}") found.push_back(part);
-  }
+// Whatever the pattern's parentheses match in the text, in order.
+Strings matches(const std::string& text, const std::string& pattern) {
+  Strings found;
+  const std::regex regex(pattern);
+  for (std::sregex_iterator match(text.begin(), text.end(), regex), end; match != end; ++match)
+    found.push_back(match->str(1));
   return found;
 }
 
-// A heading, and the program that the table below it quotes.
-class ReadmeTable : public testing::TestWithParam<std::pair<const char*, const char*>> {};
+Strings quotes(const std::string& text) { return matches(text, "\n```cpp\n([^`]*)```"); }
 
-TEST_P(ReadmeTable, QuotesEachLineOfTheProgramInItsOrder) {
-  const auto [heading, program] = GetParam();
-  EXPECT_EQ(quoted(heading, 3), code_of(program));
+TEST(Readme, QuotesTheSourcesToTheLetterAndTheSameInBothLanguages) {
+  const Strings english = quotes(halves()[0]);
+  EXPECT_GE(english.size(), 10u);
+  EXPECT_EQ(quotes(halves()[1]), english);
+  Strings sources;
+  for (const char* name : {"server.cpp", "client.cpp", "net.hpp", "net.cpp"})
+    sources.push_back('\n' + contents(name));
+  for (const std::string& quote : english)
+    EXPECT_TRUE(std::any_of(sources.begin(), sources.end(), [&](const std::string& source) {
+      return source.find('\n' + quote) != std::string::npos;
+    })) << quote;
 }
 
-INSTANTIATE_TEST_SUITE_P(English, ReadmeTable,
-                         testing::Values(std::pair("server.cpp", "server.cpp"),
-                                         std::pair("client.cpp", "client.cpp")));
-INSTANTIATE_TEST_SUITE_P(Chinese, ReadmeTable,
-                         testing::Values(std::pair("server.cpp 对照", "server.cpp"),
-                                         std::pair("client.cpp 对照", "client.cpp")));
-
-TEST(Readme, QuotesTheHeaderAsItStands) {
-  const std::vector<std::string> header = code_of("net.hpp");
-  for (const std::string heading : {"The calls", "各个调用"}) {
-    const std::vector<std::string> quotes = quoted(heading, 3);
-    EXPECT_EQ(quotes.size(), 10u) << heading << ": net.hpp in the column's heading, and nine calls";
-    for (std::size_t i = 1; i < quotes.size(); ++i)
-      EXPECT_EQ(std::count(header.begin(), header.end(), quotes[i]), 1) << quotes[i];
+TEST(Readme, NamesTestsThatExistAndTheSameInBothLanguages) {
+  const std::string filter = "--gtest_filter='?([A-Za-z.*]+)";
+  const Strings english = matches(halves()[0], filter);
+  EXPECT_GE(english.size(), 4u);
+  EXPECT_EQ(matches(halves()[1], filter), english);
+  Strings names;
+  const testing::UnitTest& all = *testing::UnitTest::GetInstance();
+  for (int i = 0; i < all.total_test_suite_count(); ++i) {
+    const testing::TestSuite& suite = *all.GetTestSuite(i);
+    for (int j = 0; j < suite.total_test_count(); ++j)
+      names.push_back(std::string(suite.name()) + '.' + suite.GetTestInfo(j)->name());
   }
+  for (const std::string& pattern : english)
+    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+    })) << pattern;
+}
+
+TEST(Programs, CallWhatTheScriptsCallInTheirOrder) {
+  const std::string calls =
+      "\\b(Socket|setsockopt|bind|listen|accept|connect|recv|decode|print|input|sendall|close|"
+      "gethostname|gethostbyname)( [a-z]+)?\\(";
+  EXPECT_EQ(matches(contents("server.cpp"), calls),
+            Strings({"Socket", "setsockopt", "bind", "listen", "print", "accept", "recv", "decode",
+                     "print", "input", "sendall", "close", "gethostname", "gethostbyname"}));
+  EXPECT_EQ(matches(contents("client.cpp"), calls),
+            Strings({"Socket", "connect", "input", "sendall", "recv", "print", "decode", "close"}));
 }
 
 }  // namespace
