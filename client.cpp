@@ -1,5 +1,5 @@
 // The post's client, for the board: both sides take turns sending a line, the client first.
-// 博文的客户端，在开发板上运行：双方轮流发一行，客户端先发。
+// 博文的客户端，在开发板上运行：双方轮流发一行文字，客户端先发。
 #include <cstdio>
 
 #include "net.hpp"
@@ -10,7 +10,7 @@ constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> defines BUFSIZ · BUFSIZ 已
 
 void sock_client_data(const net::Address& ADDR) {
   // connect · 连接
-  // (main catches errors, here and below · 出错由 main 捕获，后面的也一样)
+  // (main catches errors, here and below · 错误由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.connect(ADDR);
 

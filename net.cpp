@@ -126,8 +126,8 @@ std::string Socket::recv(std::size_t bufsize) {
 }
 
 std::size_t Socket::send(std::string_view data) {
-  // Once the peer has reset the connection, a send raises SIGPIPE, which kills the process. Python
-  // ignores SIGPIPE in the whole process; a library should not touch signals.
+  // Once the peer has reset the connection, a send may raise SIGPIPE, which kills the process.
+  // Python ignores SIGPIPE in the whole process; a library should not touch signals.
   const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
   return check(retry_on_eintr(call), "send");
 }
@@ -232,8 +232,9 @@ std::string input(std::string_view prompt) {
   write_all(prompt);
   std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
   const ssize_t length = ::getline(&typed, &size, stdin);
-  const bool no_memory = length == -1 && !std::feof(stdin);
-  check(std::ferror(stdin) || no_memory ? -1 : 0, "stdin");  // text before an error is not a line
+  // If there is no line, but not the end either, there is no memory for it.
+  const bool failed = std::ferror(stdin) || (length == -1 && !std::feof(stdin));
+  check(failed ? -1 : 0, "stdin");  // text before an error is not a line
   if (length == -1) {
     write_all("\n");  // the prompt has no newline of its own
     return "";

@@ -1,5 +1,5 @@
 // The post's server: one client connects, then both sides take turns sending a line, client first.
-// 博文的服务器：一个客户端连上来，然后双方轮流发一行，客户端先发。
+// 博文的服务器：一个客户端连上来，双方轮流发一行文字，客户端先发。
 #include <cstdio>
 
 #include "net.hpp"
@@ -10,10 +10,10 @@ constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> defines BUFSIZ · BUFSIZ 已
 
 void socket_service_data(const net::Address& ADDR) {
   // connect · 连接
-  // (main catches errors, here and below · 出错由 main 捕获，后面的也一样)
+  // (main catches errors, here and below · 错误由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
-  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once · 可以立即重启
-  s.bind(ADDR);  // must be this machine's address · 必须是本机网卡上的地址
+  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once · 退出后可立即重启
+  s.bind(ADDR);  // must be this machine's address · 必须是本机的地址
   s.listen(10);
   const net::Address here = s.getsockname();
   std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
@@ -28,7 +28,7 @@ void socket_service_data(const net::Address& ADDR) {
     // receive · 收
     std::string buf = sock.recv(BUFSIZE);
     const std::string buf1 = decoder.decode(buf);
-    if (buf.empty()) {  // not buf1: half a character is not the end · 收到半个汉字不等于结束
+    if (buf.empty()) {  // not buf1: half a character is not the end · 不看 buf1：半个汉字不算结束
       std::fputs("server: the client closed the connection\n", stderr);
       break;
     }
@@ -40,7 +40,7 @@ void socket_service_data(const net::Address& ADDR) {
   }
   // close · 关闭
   sock.close();
-}  // s closes itself here; after an error, both do (RAII) · s 在此自动关闭；出错时两个都会
+}  // s closes itself here; after an error, both do (RAII) · s 在此自动关闭；出错时两个都在此关闭
 
 int main(int argc, char* argv[]) {
   if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
@@ -50,7 +50,7 @@ int main(int argc, char* argv[]) {
   try {
     // initialise · 初始化
     const std::string name = net::gethostname();
-    // if not given, this machine's private IP · 没有参数时是本机的私网 IP
+    // if not given, what this machine's name resolves to · 没有参数时用本机主机名对应的 IP
     const std::string HOST = argc > 1 ? argv[1] : net::gethostbyname(name);
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
     const net::Address ADDR{HOST, PORT};
