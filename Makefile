@@ -2,7 +2,7 @@
 # make test      all tests; needs GoogleTest
 # make sanitize  all tests, under ASan and UBSan
 # make coverage  all tests, then a report of the lines they reached; needs g++ and gcovr
-# make clean     removes what was built; run it by itself after changing the flags
+# make clean     removes what was built; run it by itself after changing flags or OUT
 #
 # You may set CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS. Objects go to BUILD and programs to OUT,
 # so that other builds do not overwrite ./server and ./client.
@@ -21,15 +21,16 @@ $(BUILD)/%.o: %.cpp Makefile
 # The tests replace the WRAPPED calls; the programs' own object files do not change.
 TESTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
 WRAPPED = accept close connect getaddrinfo gethostname getsockopt __getsockopt64 poll recv send \
-  setsockopt
+  setsockopt __setsockopt64
 test: all $(BUILD)/run_tests
 	timeout --foreground 300 $(BUILD)/run_tests
 $(BUILD)/run_tests: $(TESTS) $(BUILD)/net.o
 	$(CXX) $(CXXFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS) -lgtest -pthread
 $(TESTS): private override CXXFLAGS += -O0 -I. -DOUT='"$(OUT)"' -pthread
 
+# clang++ does not define __SANITIZE_ADDRESS__ by itself.
 build/sanitize/%: private override CXXFLAGS += \
-  -g -fsanitize=address,undefined -fno-sanitize-recover=all
+  -g -D__SANITIZE_ADDRESS__ -fsanitize=address,undefined -fno-sanitize-recover=all
 build/coverage/%: private override CXXFLAGS += -O0 --coverage
 sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize

@@ -25,7 +25,7 @@ static std::size_t check(ssize_t result, std::string_view what) {
 }
 
 // A signal that has a handler may make a blocked call fail with EINTR. Python then calls it again
-// (PEP 475), and so do we. call is a lambda, [&] { ... }: a function written in place.
+// (PEP 475), and so do we, except in input. call is a lambda, [&] { ... }: a function in place.
 template <typename Call>
 static auto retry_on_eintr(Call call) {
   auto result = call();
@@ -33,8 +33,8 @@ static auto retry_on_eintr(Call call) {
   return result;
 }
 
-// A new descriptor gets the lowest free number. If that were 0, 1 or 2, print and input would talk
-// to the peer.
+// A new descriptor gets the lowest free number. If that were 0, 1 or 2, input would read from the
+// peer, or print or an error message would go to it.
 static void require_standard_streams() {
   check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
   check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
@@ -90,6 +90,7 @@ void Socket::bind(const Address& address) {
 void Socket::listen(int backlog) { check(::listen(fd_, backlog), "listen"); }
 
 std::pair<Socket, Address> Socket::accept() {
+  require_standard_streams();
   sockaddr_in addr{};
   socklen_t size = sizeof addr;
   const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });

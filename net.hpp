@@ -1,6 +1,6 @@
 // The parts of Python that the two scripts use, in C++. Each comment begins with the Python code.
 // Errors are exceptions, as in Python. A failed call throws std::system_error: code() is errno's
-// value, and what() names the call and, for bind and connect, the address
+// value, and what() names the call or stream and, for bind and connect, the address
 // ("connect 99.100.101.102:7000: Connection refused"). If a host cannot be resolved, bind, connect
 // and gethostbyname throw std::runtime_error with the host and the resolver's message. A socket
 // call interrupted by a signal is resumed. If stdin, stdout or stderr is closed, no socket is
@@ -55,7 +55,7 @@ class Socket {
   // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them, or none once the peer has
   // closed and no more will come. bufsize must be at least 1.
   std::string recv(std::size_t bufsize);
-  // s.send(data): calls send once and returns how many bytes the system accepted, possibly fewer
+  // s.send(data): sends once and returns how many bytes the system accepted, possibly fewer
   // than given (the compiler warns if you ignore the result). It never raises SIGPIPE: if the peer
   // has gone, that is an error like any other (EPIPE, say, or ECONNRESET).
   [[nodiscard]] std::size_t send(std::string_view data);
@@ -94,7 +94,7 @@ class TextDecoder {
 
 // print(text): writes UTF-8 text and a newline to stdout, at once. Control characters other than
 // tab and newline become U+FFFD, so that a stranger's text cannot control the terminal. Throws
-// std::system_error if stdout fails.
+// std::system_error if stdout fails (but a pipe that nobody reads raises SIGPIPE).
 void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;

@@ -121,7 +121,7 @@ int __wrap_getsockopt(int fd, int level, int name, void* value, socklen_t* size)
   std::memcpy(value, &step.value, sizeof step.value);
   return 0;
 }
-// The name of getsockopt on a 32-bit system with 64-bit time.
+// The name of getsockopt (and of setsockopt) on a 32-bit system with 64-bit time.
 int __wrap___getsockopt64(int fd, int level, int name, void* value, socklen_t* size) {
   return __wrap_getsockopt(fd, level, name, value, size);
 }
@@ -148,6 +148,9 @@ ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
 
 int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t size) {
   return next_step(SET_OPTION).error ? -1 : __real_setsockopt(fd, level, name, value, size);
+}
+int __wrap___setsockopt64(int fd, int level, int name, const void* value, socklen_t size) {
+  return __wrap_setsockopt(fd, level, name, value, size);
 }
 }
 
@@ -192,7 +195,6 @@ std::future<void> peer_thread(const std::function<void()>& work) {
   });
 }
 
-// These two wait until the storm has done its work.
 void wait_for_interruptions(int count) {
   const auto deadline = std::chrono::steady_clock::now() + PATIENCE;
   while (interrupted < count && std::chrono::steady_clock::now() < deadline)

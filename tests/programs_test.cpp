@@ -115,8 +115,6 @@ TEST_P(EitherProgram, SendsALastLineWithoutNewlineAndEndsAtTheEndOfItsInput) {
   EXPECT_EQ(c.program.wait(), 0);
   EXPECT_EQ(c.program.out,
             c.shown + (c.is_server ? "Received message: " : "") + "answer\ninput data:\n");
-  EXPECT_EQ(c.complaint(), "");
-  EXPECT_EQ(c.peer.recv(1), "");
 }
 
 TEST_P(EitherProgram, EndsWhenThePeerHasClosed) {
@@ -224,7 +222,6 @@ TEST_P(EitherProgram, EndsAtCtrlDAndPutsTheCursorOnANewLine) {
   c.program.type("\x04");
   EXPECT_EQ(c.program.wait(), 0);
   EXPECT_EQ(c.program.out.substr(c.program.out.size() - end.size()), end);
-  EXPECT_EQ(c.peer.recv(1), "");
 }
 
 TEST_P(EitherProgram, IsEndedBySigpipeIfNobodyReadsItsOutput) {
@@ -243,7 +240,6 @@ TEST_P(EitherProgram, ReportsAStdinThatIsADirectory) {
   EXPECT_EQ(c.program.wait(), 1);
   EXPECT_EQ(c.complaint(), name + ": stdin: Is a directory\n");
   EXPECT_EQ(c.program.out, c.shown);
-  EXPECT_EQ(c.peer.recv(1), "");
 }
 
 TEST_P(EitherProgram, RefusesToStartIfAStandardStreamIsClosed) {

@@ -90,9 +90,11 @@ TEST(Socket, IsNotOpenedNorAHostResolvedWithoutStdinStdoutAndStderr) {
   const std::string names[] = {"stdin", "stdout", "stderr"};
   for (int fd = 0; fd < 3; ++fd) {
     Program without = child([&] {
+      net::Socket listening = listening_socket();
       ::close(fd);
       expect_error([] { tcp_socket(); }, EBADF, names[fd]);
       expect_error([] { net::gethostbyname("127.1"); }, EBADF, names[fd]);
+      expect_error([&] { listening.accept(); }, EBADF, names[fd]);
       EXPECT_EQ(next_descriptor(), fd) << "it is open again";
     });
     EXPECT_EQ(without.wait(), 0) << names[fd];
