@@ -25,20 +25,12 @@ static std::size_t check(ssize_t result, std::string_view what) {
 }
 
 // A signal that has a handler may make a blocked call fail with EINTR. Python then calls it again
-// (PEP 475), and so do we, except in input. call is a lambda, [&] { ... }: a function in place.
+// (PEP 475), and so do we, except in input. call is a lambda, [&] { ... }: an anonymous function.
 template <typename Call>
 static auto retry_on_eintr(Call call) {
   auto result = call();
   while (result == -1 && errno == EINTR) result = call();
   return result;
-}
-
-// A new descriptor gets the lowest free number. If that were 0, 1 or 2, input would read from the
-// peer, or print or an error message would go to it.
-static void require_standard_streams() {
-  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
-  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
-  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
 }
 
 // The socket calls take an address of any family as a sockaddr*.
@@ -47,6 +39,14 @@ static sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockad
 static Address to_address(const sockaddr_in& addr) {
   char host[INET_ADDRSTRLEN] = {};
   return {::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host), ntohs(addr.sin_port)};
+}
+
+// A new descriptor gets the lowest free number. If that were 0, 1 or 2, input would read from the
+// peer, or our output, errors included, would go to it.
+static void require_standard_streams() {
+  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
+  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
 }
 
 // Python asks the resolver before it binds or connects. A port is a number and needs no lookup.
@@ -233,7 +233,7 @@ std::string input(std::string_view prompt) {
   write_all(prompt);
   std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
   const ssize_t length = ::getline(&typed, &size, stdin);
-  // If there is no line, but not the end either, there is no memory for it.
+  // No line, yet not the end of input: memory has run out.
   const bool failed = std::ferror(stdin) || (length == -1 && !std::feof(stdin));
   check(failed ? -1 : 0, "stdin");  // text before an error is not a line
   if (length == -1) {

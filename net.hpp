@@ -19,7 +19,7 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): an IPv4 host name or dotted address (up to a NUL, if there is one), and
+// ADDR = (HOST, PORT): a hostname or dotted IPv4 address (up to a NUL, if there is one), and
 // a port in host byte order.
 struct Address {
   std::string host;
@@ -92,14 +92,14 @@ class TextDecoder {
   std::string pending_;  // the incomplete character
 };
 
-// print(text): writes UTF-8 text and a newline to stdout, at once. Control characters other than
+// print(text): writes UTF-8 text and a newline to stdout, unbuffered. Control characters other than
 // tab and newline become U+FFFD, so that a stranger's text cannot control the terminal. Throws
 // std::system_error if stdout fails (but a pipe that nobody reads raises SIGPIPE).
 void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
 // at the end of the input, writes a newline and returns "". Throws std::system_error if stdout or
-// stdin fails, or if a signal interrupts it; what was read of the line by then is lost.
+// stdin fails, or if a signal interrupts it; whatever it had read of the line is lost.
 std::string input(std::string_view prompt);
 
 }  // namespace net
