@@ -31,10 +31,10 @@ $(TESTS): private override CXXFLAGS += -O0 -I. -DOUT='"$(OUT)"' -pthread
 # clang++ does not define __SANITIZE_ADDRESS__ by itself.
 build/sanitize/%: private override CXXFLAGS += \
   -g -D__SANITIZE_ADDRESS__ -fsanitize=address,undefined -fno-sanitize-recover=all
-# A function's last } counts as a line, which some compilers reach by an exception alone.
 build/coverage/%: private override CXXFLAGS += -O0 --coverage
 sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize
+# A function's last } is not counted: some compilers reach it by an exception alone.
 coverage:
 	@gcovr --version >/dev/null
 	rm -rf build/coverage

@@ -19,8 +19,8 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): a hostname or dotted IPv4 address (up to a NUL, if there is one), and
-// a port in host byte order.
+// ADDR = (HOST, PORT): a hostname or dotted IPv4 address (up to a NUL, if there is one), and a port
+// in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;

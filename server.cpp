@@ -13,7 +13,7 @@ void socket_service_data(const net::Address& ADDR) {
   // (main catches errors, here and below · 错误由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once · 退出后可立即重启
-  s.bind(ADDR);  // one of this machine's, or 0.0.0.0 · 本机的地址，或 0.0.0.0
+  s.bind(ADDR);  // one of this machine's addresses, or 0.0.0.0 · 本机的地址，或 0.0.0.0
   s.listen(10);
   const net::Address here = s.getsockname();
   std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
