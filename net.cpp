@@ -44,7 +44,7 @@ static Address to_address(const sockaddr_in& addr) {
 // A new descriptor gets the lowest free number. If that were 0, 1 or 2, input would read from the
 // peer, or our output, errors included, would go to it.
 static void require_standard_streams() {
-  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");
+  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");  // fails if it is closed
   check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
   check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
 }
@@ -58,7 +58,7 @@ static sockaddr_in resolve(const Address& address) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, what);
+  if (error == EAI_SYSTEM) check(-1, what);  // the reason is in errno
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr{};
   std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr is a sockaddr*, for any family
@@ -102,12 +102,12 @@ std::pair<Socket, Address> Socket::accept() {
 // An interrupted connect continues in the background, and a second one may fail with EALREADY or
 // EISCONN. So, like Python, we wait until the socket is writable, then ask whether it connected.
 static int finish_connect(int fd) {
-  pollfd writable{fd, POLLOUT, 0};
-  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;
+  pollfd writable{fd, POLLOUT, 0};  // which descriptor, what to wait for, what has happened
+  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;  // -1: no limit
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) return -1;
-  errno = error;
+  errno = error;  // for check
   return error == 0 ? 0 : -1;
 }
 
@@ -170,16 +170,20 @@ struct Character {
   std::size_t needed, found;
 };
 
-// Follows the UTF-8 decoder of the WHATWG Encoding Standard: after E0, ED, F0 and F4, fewer second
-// bytes are valid (no overlong forms, no surrogates, nothing above U+10FFFF).
+// Follows the UTF-8 decoder of the WHATWG Encoding Standard.
 static Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
   const int first = byte(0);
   if (first < 0x80) return {1, 1};
-  if (first < 0xC2 || first > 0xF4) return {0, 1};
-  const std::size_t needed = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  const int lowest = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const int highest = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (first < 0xC2 || first > 0xF4) return {0, 1};  // no character begins like this
+  std::size_t needed = 2;
+  if (first >= 0xE0) needed = 3;
+  if (first >= 0xF0) needed = 4;
+  int lowest = 0x80, highest = 0xBF;  // of the second byte: 10 and six more bits, except that
+  if (first == 0xE0) lowest = 0xA0;   // E0 80 AF would be another '/' (an overlong form)
+  if (first == 0xF0) lowest = 0x90;   // so would F0 80 80 AF
+  if (first == 0xED) highest = 0x9F;  // ED A0 80 would be half of a UTF-16 pair (a surrogate)
+  if (first == 0xF4) highest = 0x8F;  // F4 90 80 80 would lie above U+10FFFF, the last character
   if (byte(1) < lowest || byte(1) > highest) return {needed, 1};
   std::size_t found = 2;
   while (found < needed && (byte(found) & 0xC0) == 0x80) ++found;
@@ -189,7 +193,7 @@ static Character first_character(std::string_view text) {
 std::string TextDecoder::decode(std::string_view bytes) {
   pending_ += bytes;
   std::string text;
-  std::size_t copied = 0, i = 0;  // what lies between them is well-formed
+  std::size_t copied = 0, i = 0;  // pending_[copied:i] is well-formed, and not yet in text
   while (i < pending_.size()) {
     const auto [needed, found] = first_character(std::string_view(pending_).substr(i));
     if (found < needed && i + found == pending_.size()) break;  // the rest may still come
@@ -207,7 +211,7 @@ std::string TextDecoder::decode(std::string_view bytes) {
 // Replaces control characters: C0, DEL and C1 (U+0080 to U+009F: C2 80 to C2 9F in UTF-8).
 static std::string printable(std::string_view text) {
   std::string shown;
-  std::size_t copied = 0;
+  std::size_t copied = 0;  // text[copied:i] may be shown, but is not yet in shown
   for (std::size_t i = 0; i < text.size(); ++i) {
     const int byte = text[i] & 0xFF;
     const bool c0 = (byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7F;
@@ -228,14 +232,13 @@ static void write_all(std::string_view text) {
 void print(std::string_view text) { write_all(printable(text) + '\n'); }
 
 std::string input(std::string_view prompt) {
-  static char* typed = nullptr;  // getline's own buffer: kept from call to call, grown as needed
+  static char* typed = nullptr;  // getline allocates it and grows it; static keeps it between calls
   static std::size_t size = 0;
   write_all(prompt);
   std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
   const ssize_t length = ::getline(&typed, &size, stdin);
-  // No line, yet not the end of input: memory has run out.
-  const bool failed = std::ferror(stdin) || (length == -1 && !std::feof(stdin));
-  check(failed ? -1 : 0, "stdin");  // text before an error is not a line
+  // Text before an error is not a line. -1, yet not the end of the input: out of memory.
+  if (std::ferror(stdin) || (length == -1 && !std::feof(stdin))) check(-1, "stdin");
   if (length == -1) {
     write_all("\n");  // the prompt has no newline of its own
     return "";

@@ -19,8 +19,7 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): a hostname or dotted IPv4 address (up to a NUL, if there is one), and a port
-// in host byte order.
+// ADDR = (HOST, PORT): a hostname or dotted IPv4 address, cut at a NUL; a port in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;
@@ -43,7 +42,7 @@ class Socket {
 
   // s.setsockopt(level, name, value): sets an option whose value is an int.
   void setsockopt(int level, int name, int value);
-  // s.bind(ADDR): resolves the host and binds the socket to that address; 0 means any free port.
+  // s.bind(ADDR): resolves the host and binds the socket to that address; port 0: any free port.
   void bind(const Address& address);
   // s.listen(backlog): lets peers connect; about `backlog` of them may wait to be accepted.
   void listen(int backlog);
@@ -56,8 +55,8 @@ class Socket {
   // closed and no more will come. bufsize must be at least 1.
   std::string recv(std::size_t bufsize);
   // s.send(data): sends once and returns how many bytes the system accepted, possibly fewer
-  // than given (the compiler warns if you ignore the result). It never raises SIGPIPE: if the peer
-  // has gone, that is an error like any other (EPIPE, say, or ECONNRESET).
+  // than given (the compiler warns if you ignore the result). It never raises SIGPIPE: once the
+  // peer has reset the connection, send fails like any other call (EPIPE, say, or ECONNRESET).
   [[nodiscard]] std::size_t send(std::string_view data);
   // s.sendall(data): sends until the system has accepted every byte, or a send fails.
   void sendall(std::string_view data);
@@ -99,7 +98,7 @@ void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
 // at the end of the input, writes a newline and returns "". Throws std::system_error if stdout or
-// stdin fails, or if a signal interrupts it; whatever it had read of the line is lost.
+// stdin fails, or if a signal interrupts the wait; whatever was read of the line is lost.
 std::string input(std::string_view prompt);
 
 }  // namespace net

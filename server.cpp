@@ -12,7 +12,7 @@ void socket_service_data(const net::Address& ADDR) {
   // connect · 连接
   // (main catches errors, here and below · 错误由 main 捕获，后面的也一样)
   net::Socket s(AF_INET, SOCK_STREAM);
-  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets you restart it at once · 退出后可立即重启
+  s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets the server restart at once · 退出后可立即重启
   s.bind(ADDR);  // one of this machine's addresses, or 0.0.0.0 · 本机的地址，或 0.0.0.0
   s.listen(10);
   const net::Address here = s.getsockname();
