@@ -2,10 +2,12 @@
 # make test      all tests; needs GoogleTest
 # make sanitize  all tests, under ASan and UBSan
 # make coverage  all tests, then a report of the lines they reached; needs g++ and gcovr
-# make clean     removes what was built; run it by itself after changing flags or OUT
+# make clean     removes what was built; run it separately after changing flags or OUT
 #
 # You may set CXX, CPPFLAGS, CXXFLAGS, LDFLAGS and LDLIBS. Objects go to BUILD and programs to OUT,
-# so that other builds do not overwrite ./server and ./client.
+# so that other builds do not overwrite ./server and ./client. For a 64-bit board, on a PC (package
+# g++-aarch64-linux-gnu; for a 32-bit ARMv7 board, arm-linux-gnueabihf in both names):
+#   make CXX=aarch64-linux-gnu-g++ BUILD=build/arm64 OUT=build/arm64
 CXXFLAGS ?= -O2
 BUILD = build
 OUT = .
@@ -34,7 +36,7 @@ build/sanitize/%: private override CXXFLAGS += \
 build/coverage/%: private override CXXFLAGS += -O0 --coverage
 sanitize:
 	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize
-# A function's last } is not counted: some compilers reach it by an exception alone.
+# A function's last } is not counted: with some compilers, only exceptions reach it.
 coverage:
 	@gcovr --version >/dev/null
 	rm -rf build/coverage

@@ -6,11 +6,11 @@
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> defines BUFSIZ · BUFSIZ 已被 <stdio.h> 占用
+constexpr std::size_t BUFSIZE = 1024;  // BUFSIZ is taken by <stdio.h> · BUFSIZ 已被 <stdio.h> 占用
 
 void sock_client_data(const net::Address& ADDR) {
   // connect · 连接
-  // (main catches errors, here and below · 错误由 main 捕获，后面的也一样)
+  // (main catches all errors · 错误都由 main 捕获)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.connect(ADDR);
 

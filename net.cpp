@@ -24,7 +24,7 @@ static std::size_t check(ssize_t result, std::string_view what) {
   return static_cast<std::size_t>(result);
 }
 
-// A signal that has a handler may make a blocked call fail with EINTR. Python then calls it again
+// A signal that has a handler may make a blocked call fail with EINTR. Python then repeats the call
 // (PEP 475), and so do we, except in input. call is a lambda, [&] { ... }: an anonymous function.
 template <typename Call>
 static auto retry_on_eintr(Call call) {
@@ -73,7 +73,7 @@ std::string to_string(const Address& address) {
 
 Socket::Socket(int family, int type) {
   require_standard_streams();
-  fd_ = ::socket(family, type, 0);
+  fd_ = ::socket(family, type, 0);  // 0: the usual protocol
   check(fd_, "socket");
 }
 
@@ -170,7 +170,7 @@ struct Character {
   std::size_t needed, found;
 };
 
-// Follows the UTF-8 decoder of the WHATWG Encoding Standard.
+// Follows the UTF-8 decoder of the WHATWG Encoding Standard. A byte past the end counts as 0.
 static Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
   const int first = byte(0);
@@ -179,11 +179,11 @@ static Character first_character(std::string_view text) {
   std::size_t needed = 2;
   if (first >= 0xE0) needed = 3;
   if (first >= 0xF0) needed = 4;
-  int lowest = 0x80, highest = 0xBF;  // of the second byte: 10 and six more bits, except that
+  int lowest = 0x80, highest = 0xBF;  // the second byte's range, narrowed because
   if (first == 0xE0) lowest = 0xA0;   // E0 80 AF would be another '/' (an overlong form)
   if (first == 0xF0) lowest = 0x90;   // so would F0 80 80 AF
   if (first == 0xED) highest = 0x9F;  // ED A0 80 would be half of a UTF-16 pair (a surrogate)
-  if (first == 0xF4) highest = 0x8F;  // F4 90 80 80 would lie above U+10FFFF, the last character
+  if (first == 0xF4) highest = 0x8F;  // F4 90 80 80 would lie above U+10FFFF, the maximum
   if (byte(1) < lowest || byte(1) > highest) return {needed, 1};
   std::size_t found = 2;
   while (found < needed && (byte(found) & 0xC0) == 0x80) ++found;
@@ -237,7 +237,7 @@ std::string input(std::string_view prompt) {
   write_all(prompt);
   std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
   const ssize_t length = ::getline(&typed, &size, stdin);
-  // Text before an error is not a line. -1, yet not the end of the input: out of memory.
+  // Text before an error is not a line. -1 without EOF: out of memory.
   if (std::ferror(stdin) || (length == -1 && !std::feof(stdin))) check(-1, "stdin");
   if (length == -1) {
     write_all("\n");  // the prompt has no newline of its own

@@ -1,4 +1,4 @@
-// The parts of Python that the two scripts use, in C++. Each comment begins with the Python code.
+// The parts of Python that the two scripts use, in C++. Most comments begin with the Python code.
 // Errors are exceptions, as in Python. A failed call throws std::system_error: code() is errno's
 // value, and what() names the call or stream and, for bind and connect, the address
 // ("connect 99.100.101.102:7000: Connection refused"). If a host cannot be resolved, bind, connect
@@ -19,7 +19,7 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): a hostname or dotted IPv4 address, cut at a NUL; a port in host byte order.
+// ADDR = (HOST, PORT): a hostname or dotted IPv4 address, up to any NUL; a port in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;
@@ -93,7 +93,7 @@ class TextDecoder {
 
 // print(text): writes UTF-8 text and a newline to stdout, unbuffered. Control characters other than
 // tab and newline become U+FFFD, so that a stranger's text cannot control the terminal. Throws
-// std::system_error if stdout fails (but a pipe that nobody reads raises SIGPIPE).
+// std::system_error if stdout fails (but a pipe with no reader raises SIGPIPE).
 void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;

@@ -6,11 +6,11 @@
 
 using net::input, net::print;
 
-constexpr std::size_t BUFSIZE = 1024;  // <stdio.h> defines BUFSIZ · BUFSIZ 已被 <stdio.h> 占用
+constexpr std::size_t BUFSIZE = 1024;  // BUFSIZ is taken by <stdio.h> · BUFSIZ 已被 <stdio.h> 占用
 
 void socket_service_data(const net::Address& ADDR) {
   // connect · 连接
-  // (main catches errors, here and below · 错误由 main 捕获，后面的也一样)
+  // (main catches all errors · 错误都由 main 捕获)
   net::Socket s(AF_INET, SOCK_STREAM);
   s.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);  // lets the server restart at once · 退出后可立即重启
   s.bind(ADDR);  // one of this machine's addresses, or 0.0.0.0 · 本机的地址，或 0.0.0.0
@@ -40,7 +40,7 @@ void socket_service_data(const net::Address& ADDR) {
   }
   // close · 关闭
   sock.close();
-}  // s closes itself here; after an error, both do (RAII) · s 在此自动关闭；出错时两个都在此关闭
+}  // s closes itself here; after an error, sock too (RAII) · s 在此自动关闭；出错时两个都在此关闭
 
 int main(int argc, char* argv[]) {
   if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
