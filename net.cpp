@@ -103,7 +103,7 @@ std::pair<Socket, Address> Socket::accept() {
 // EISCONN. So, like Python, we wait until the socket is writable, then ask whether it connected.
 static int finish_connect(int fd) {
   pollfd writable{fd, POLLOUT, 0};  // which descriptor, what to wait for, what has happened
-  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;  // -1: no limit
+  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;  // no time limit
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) return -1;
