@@ -8,6 +8,9 @@ using net::input, net::print;
 
 constexpr std::size_t BUFSIZE = 1024;  // BUFSIZ is taken by <stdio.h> · BUFSIZ 已被 <stdio.h> 占用
 
+// print is the script's; note is ours, and goes to stderr. · note 是我们加的，写到 stderr
+static void note(const std::string& text) { std::fprintf(stderr, "client: %s\n", text.c_str()); }
+
 void sock_client_data(const net::Address& ADDR) {
   // connect · 连接
   // (main catches all errors · 错误都由 main 捕获)
@@ -23,7 +26,7 @@ void sock_client_data(const net::Address& ADDR) {
     // receive · 收
     data = s.recv(BUFSIZE);
     if (data.empty()) {
-      std::fputs("client: the server closed the connection\n", stderr);
+      note("the server closed the connection");
       break;
     }
     print(decoder.decode(data));
@@ -38,6 +41,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
+    net::require_standard_streams();  // or a socket might take their place · 免得被 socket 占用
     // initialise · 初始化
     const std::string HOST = argv[1];  // the server's public IP · 服务器的公网 IP
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");
@@ -45,7 +49,7 @@ int main(int argc, char* argv[]) {
 
     sock_client_data(ADDR);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "client: %s\n", error.what());
+    note(error.what());
     return 1;
   }
 }

@@ -1,5 +1,6 @@
 // A name that begins with :: is a system function, not ours. A static function is visible only in
 // this file.
+// :: 开头的是系统函数，不是我们的。static 函数只在本文件内可见。
 #include "net.hpp"
 
 #include <arpa/inet.h>
@@ -16,16 +17,20 @@
 
 namespace net {
 
-// Python raises an exception if a call fails; a C function returns -1, which is easily overlooked.
-// Other code may change errno, so we read it at once; callers build their message before the call.
+// Python raises an exception if a call fails. A C function returns -1, which is easily overlooked,
+// and leaves the reason in errno. Other code may change errno, so we read it at once. (That is also
+// why `what` must be ready before the call: putting strings together may change errno.)
+// 调用失败，Python 抛出异常；C 函数只返回 -1，原因在 errno 里。别的代码可能改掉它，所以马上读出来。
 static std::size_t check(ssize_t result, std::string_view what) {
   const int error = errno;
   if (result == -1) throw std::system_error(error, std::generic_category(), std::string(what));
   return static_cast<std::size_t>(result);
 }
 
-// A signal that has a handler may make a blocked call fail with EINTR. Python then repeats the call
-// (PEP 475), and so do we, except in input. call is a lambda, [&] { ... }: an anonymous function.
+// If a signal with a handler comes while a call waits, the call may fail with EINTR. Python then
+// calls again (PEP 475), and so do we, except in connect, close and input. `call` is a lambda,
+// [&] { ... }: a function without a name.
+// 正在等待时来了信号，调用可能失败，errno 是 EINTR。和 Python 一样，再调用一次。
 template <typename Call>
 static auto retry_on_eintr(Call call) {
   auto result = call();
@@ -33,7 +38,7 @@ static auto retry_on_eintr(Call call) {
   return result;
 }
 
-// The socket calls take an address of any family as a sockaddr*.
+// The socket calls take an address of any family as a sockaddr*. · 各种地址都当作 sockaddr* 传入
 static sockaddr* as_sockaddr(sockaddr_in& addr) { return reinterpret_cast<sockaddr*>(&addr); }
 
 static Address to_address(const sockaddr_in& addr) {
@@ -41,29 +46,22 @@ static Address to_address(const sockaddr_in& addr) {
   return {::inet_ntop(AF_INET, &addr.sin_addr, host, sizeof host), ntohs(addr.sin_port)};
 }
 
-// A new descriptor gets the lowest free number. If that were 0, 1 or 2, input would read from the
-// peer, or our output, errors included, would go to it.
-static void require_standard_streams() {
-  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");  // fails if it is closed
-  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
-  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
-}
-
-// Python asks the resolver before it binds or connects. A port is a number and needs no lookup.
+// Python asks the resolver before it binds or connects. · Python 先解析主机名，再绑定或连接
 static sockaddr_in resolve(const Address& address) {
-  require_standard_streams();  // the resolver opens descriptors, too
   const std::string what = "getaddrinfo \"" + address.host + '"';
   addrinfo hints{};
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
+  // The first nullptr stands for a service like "http": our port is a number and needs no lookup.
+  // 第一个 nullptr 是服务名的位置：端口已经是数字，不用查。
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, what);  // the reason is in errno
+  if (error == EAI_SYSTEM) check(-1, what);  // only here the reason is in errno · 原因在 errno 里
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr{};
-  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr is a sockaddr*, for any family
+  std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr: a sockaddr* · 类型不同，按字节复制
   ::freeaddrinfo(list);
-  addr.sin_port = htons(address.port);  // network byte order: the high byte first
+  addr.sin_port = htons(address.port);  // network byte order: high byte first · 高位字节在前
   return addr;
 }
 
@@ -71,11 +69,7 @@ std::string to_string(const Address& address) {
   return address.host + ':' + std::to_string(address.port);
 }
 
-Socket::Socket(int family, int type) {
-  require_standard_streams();
-  fd_ = ::socket(family, type, 0);  // 0: the usual protocol
-  check(fd_, "socket");
-}
+Socket::Socket(int family, int type) : fd_(::socket(family, type, 0)) { check(fd_, "socket"); }
 
 void Socket::setsockopt(int level, int name, int value) {
   check(::setsockopt(fd_, level, name, &value, sizeof value), "setsockopt");
@@ -90,51 +84,53 @@ void Socket::bind(const Address& address) {
 void Socket::listen(int backlog) { check(::listen(fd_, backlog), "listen"); }
 
 std::pair<Socket, Address> Socket::accept() {
-  require_standard_streams();
   sockaddr_in addr{};
   socklen_t size = sizeof addr;
   const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });
   check(fd, "accept");
-  Socket sock(fd);
+  Socket sock(fd);  // from here on, an error closes it · 从这里起，出错也会关闭它
   return {std::move(sock), to_address(addr)};
 }
 
-// An interrupted connect continues in the background, and a second one may fail with EALREADY or
-// EISCONN. So, like Python, we wait until the socket is writable, then ask whether it connected.
-static int finish_connect(int fd) {
+// A signal interrupts only our waiting: the kernel goes on connecting, and a second connect may
+// fail (EALREADY, EISCONN). So, like Python, we wait until the socket is writable, and then ask
+// whether it has connected.
+// 信号只打断了等待，内核还在继续连接；再调用 connect 可能出错。所以等到 socket 可写，再问结果。
+static void finish_connect(int fd, const std::string& what) {
   pollfd writable{fd, POLLOUT, 0};  // which descriptor, what to wait for, what has happened
-  if (retry_on_eintr([&] { return ::poll(&writable, 1, -1); }) == -1) return -1;  // no time limit
+  check(retry_on_eintr([&] { return ::poll(&writable, 1, -1); }), what);  // -1: no time limit
   int error = 0;
   socklen_t size = sizeof error;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1) return -1;
-  errno = error;  // for check
-  return error == 0 ? 0 : -1;
+  check(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), what);
+  if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
 
 void Socket::connect(const Address& address) {
   const std::string what = "connect " + to_string(address);
   sockaddr_in addr = resolve(address);
-  int result = ::connect(fd_, as_sockaddr(addr), sizeof addr);
-  if (result == -1 && errno == EINTR) result = finish_connect(fd_);
+  const int result = ::connect(fd_, as_sockaddr(addr), sizeof addr);
+  if (result == -1 && errno == EINTR) return finish_connect(fd_, what);
   check(result, what);
 }
 
 std::string Socket::recv(std::size_t bufsize) {
-  std::string data(bufsize, '\0');
+  std::string data(bufsize, '\0');  // room for the system to write into · 给系统写入的地方
   const ssize_t count = retry_on_eintr([&] { return ::recv(fd_, data.data(), bufsize, 0); });
   data.resize(check(count, "recv"));
   return data;
 }
 
 std::size_t Socket::send(std::string_view data) {
-  // Once the peer has reset the connection, a send may raise SIGPIPE, which kills the process.
-  // Python ignores SIGPIPE in the whole process; a library should not touch signals.
+  // After a reset by the peer, send would raise the signal SIGPIPE, which kills the process. Python
+  // ignores SIGPIPE in the whole process; a library leaves signals alone, and asks for an error.
+  // 对方重置连接后再发，会引发 SIGPIPE，杀死进程。MSG_NOSIGNAL：不要信号，只要错误码。
   const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
   return check(retry_on_eintr(call), "send");
 }
 
 void Socket::sendall(std::string_view data) {
-  while (!data.empty()) data.remove_prefix(send(data));  // a short send took only the first part
+  // A short send has taken only the first part. · 可能只收下了前面一部分，再发剩下的
+  while (!data.empty()) data.remove_prefix(send(data));
 }
 
 Address Socket::getsockname() const {
@@ -145,12 +141,23 @@ Address Socket::getsockname() const {
 }
 
 void Socket::close() noexcept {
-  // Never retry, not even after EINTR: the number is free and may already be another file's.
+  // Called once only, even if it fails: the number may be free by then, and already be the number
+  // of another file. So fd_ is -1 before the call.
+  // 只调用一次，失败也不再试：这个编号可能已经是别的文件的了。
   if (fd_ != -1) ::close(std::exchange(fd_, -1));
 }
 
+// A new socket gets the lowest free number. If stdin is closed, that number is 0, and input would
+// read from the peer; if stdout is (1), print would write to the peer.
+// 新 socket 用最小的空闲编号。stdin（0）如果关着，socket 就成了 0，input 读到的是对方的数据。
+void require_standard_streams() {
+  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");  // fails if it is closed · 已关闭就会失败
+  check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
+  check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
+}
+
 std::string gethostname() {
-  char name[256] = {};  // at most 255 bytes and a NUL: see gethostname(2)
+  char name[256] = {};  // up to 255 bytes and a NUL, which the system may omit · 末尾留一个 NUL
   check(::gethostname(name, sizeof name - 1), "gethostname");
   return name;
 }
@@ -159,6 +166,7 @@ std::string gethostbyname(const std::string& name) { return to_address(resolve({
 
 std::uint16_t parse_port(std::string_view text) {
   std::uint16_t port = 0;
+  // end: where the digits end; errc(): no error. · end 是数字结束的位置，errc() 表示没有错误
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error != std::errc() || end != text.data() + text.size())
     throw std::invalid_argument("port \"" + std::string(text) + "\": not a number from 0 to 65535");
@@ -166,37 +174,42 @@ std::uint16_t parse_port(std::string_view text) {
 }
 
 // A character: how many bytes it needs (0 if none begins like this), and how many were found.
+// 一个字符：需要几个字节（0：没有字符这样开头），实际找到几个。
 struct Character {
   std::size_t needed, found;
 };
 
 // Follows the UTF-8 decoder of the WHATWG Encoding Standard. A byte past the end counts as 0.
+// 按 WHATWG 编码标准识别第一个字符。超出末尾的字节算 0。
 static Character first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? text[i] & 0xFF : 0; };
   const int first = byte(0);
-  if (first < 0x80) return {1, 1};
-  if (first < 0xC2 || first > 0xF4) return {0, 1};  // no character begins like this
+  if (first < 0x80) return {1, 1};                  // ASCII
+  if (first < 0xC2 || first > 0xF4) return {0, 1};  // no character begins like this · 无效的首字节
   std::size_t needed = 2;
   if (first >= 0xE0) needed = 3;
   if (first >= 0xF0) needed = 4;
-  int lowest = 0x80, highest = 0xBF;  // the second byte's range, narrowed because
-  if (first == 0xE0) lowest = 0xA0;   // E0 80 AF would be another '/' (an overlong form)
-  if (first == 0xF0) lowest = 0x90;   // so would F0 80 80 AF
-  if (first == 0xED) highest = 0x9F;  // ED A0 80 would be half of a UTF-16 pair (a surrogate)
-  if (first == 0xF4) highest = 0x8F;  // F4 90 80 80 would lie above U+10FFFF, the maximum
+  // The second byte's range. After four first bytes it is narrower, because of what lies outside.
+  // 第二个字节的范围。有四种首字节的范围更窄，因为范围之外是：
+  int lowest = 0x80, highest = 0xBF;
+  if (first == 0xE0) lowest = 0xA0;   // E0 80 AF: another '/' (an overlong form · 过长编码)
+  if (first == 0xF0) lowest = 0x90;   // F0 80 80 AF: yet another one · 也是过长编码
+  if (first == 0xED) highest = 0x9F;  // ED A0 80: half of a UTF-16 pair (a surrogate · 代理项)
+  if (first == 0xF4) highest = 0x8F;  // F4 90 80 80: above U+10FFFF, the maximum · 超出最大值
   if (byte(1) < lowest || byte(1) > highest) return {needed, 1};
   std::size_t found = 2;
-  while (found < needed && (byte(found) & 0xC0) == 0x80) ++found;
+  while (found < needed && (byte(found) & 0xC0) == 0x80) ++found;  // 10xxxxxx: it continues
   return {needed, found};
 }
 
 std::string TextDecoder::decode(std::string_view bytes) {
   pending_ += bytes;
   std::string text;
-  std::size_t copied = 0, i = 0;  // pending_[copied:i] is well-formed, and not yet in text
+  // pending_[copied:i] is well-formed, and not yet in text. · 有效，但还没放进 text 的部分
+  std::size_t copied = 0, i = 0;
   while (i < pending_.size()) {
     const auto [needed, found] = first_character(std::string_view(pending_).substr(i));
-    if (found < needed && i + found == pending_.size()) break;  // the rest may still come
+    if (found < needed && i + found == pending_.size()) break;  // the rest may come · 等后面的字节
     if (found != needed) {
       text.append(pending_, copied, i - copied).append("\uFFFD");
       copied = i + found;
@@ -208,13 +221,16 @@ std::string TextDecoder::decode(std::string_view bytes) {
   return text;
 }
 
-// Replaces control characters: C0, DEL and C1 (U+0080 to U+009F: C2 80 to C2 9F in UTF-8).
+// Replaces what a terminal may obey instead of showing it: the control characters U+0000 to U+001F
+// (C0), U+007F, and U+0080 to U+009F (C1), which UTF-8 writes as C2 80 to C2 9F.
+// 替换终端会当作命令的控制字符。C1 在 UTF-8 里是 C2 80 到 C2 9F。
 static std::string printable(std::string_view text) {
   std::string shown;
   std::size_t copied = 0;  // text[copied:i] may be shown, but is not yet in shown
   for (std::size_t i = 0; i < text.size(); ++i) {
     const int byte = text[i] & 0xFF;
     const bool c0 = (byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7F;
+    // & 0xE0 keeps the first three bits: 100 in 80 to 9F. · 前三位是 100，就在 80 到 9F 之间
     const bool c1 = byte == 0xC2 && i + 1 < text.size() && (text[i + 1] & 0xE0) == 0x80;
     if (!c0 && !c1) continue;
     shown.append(text, copied, i - copied).append("\uFFFD");
@@ -223,7 +239,7 @@ static std::string printable(std::string_view text) {
   return shown.append(text, copied);
 }
 
-// As in sendall, one call may write only the first part.
+// As in sendall, one call may write only the first part. · 和 sendall 一样，可能只写出一部分
 static void write_all(std::string_view text) {
   const auto call = [&] { return ::write(STDOUT_FILENO, text.data(), text.size()); };
   while (!text.empty()) text.remove_prefix(check(retry_on_eintr(call), "stdout"));
@@ -232,19 +248,16 @@ static void write_all(std::string_view text) {
 void print(std::string_view text) { write_all(printable(text) + '\n'); }
 
 std::string input(std::string_view prompt) {
-  static char* typed = nullptr;  // getline allocates it and grows it; static keeps it between calls
-  static std::size_t size = 0;
   write_all(prompt);
-  std::clearerr(stdin);  // a Ctrl-D that ended a line must not end the next one
-  const ssize_t length = ::getline(&typed, &size, stdin);
-  // Text before an error is not a line. -1 without EOF: out of memory.
-  if (std::ferror(stdin) || (length == -1 && !std::feof(stdin))) check(-1, "stdin");
-  if (length == -1) {
-    write_all("\n");  // the prompt has no newline of its own
-    return "";
-  }
-  std::string line(typed, static_cast<std::size_t>(length));
-  if (line.back() == '\n') line.pop_back();
+  // If you type some text and then Ctrl-D twice, that ends the line, and stdin remembers an end of
+  // input. Without clearerr, the next input would return at once.
+  // 输入几个字再按两次 Ctrl-D，这一行就结束，但 stdin 会记住“已结束”；不清除，下次输入就立即返回。
+  std::clearerr(stdin);
+  std::string line;
+  int byte = std::getchar();  // an int, because EOF is not a byte · EOF 不是字节，所以用 int
+  for (; byte != EOF && byte != '\n'; byte = std::getchar()) line += static_cast<char>(byte);
+  if (std::ferror(stdin)) check(-1, "stdin");  // then what came before is no line · 半行不算一行
+  if (byte == EOF && line.empty()) write_all("\n");  // the prompt has none · 提示符没有自带换行
   return line;
 }
 

@@ -1,10 +1,8 @@
-// The parts of Python that the two scripts use, in C++. Most comments begin with the Python code.
+// What the two scripts take from Python, in C++. Most comments begin with Python's own line.
 // Errors are exceptions, as in Python. A failed call throws std::system_error: code() is errno's
-// value, and what() names the call or stream and, for bind and connect, the address
-// ("connect 99.100.101.102:7000: Connection refused"). If a host cannot be resolved, bind, connect
-// and gethostbyname throw std::runtime_error with the host and the resolver's message. A socket
-// call interrupted by a signal is resumed. If stdin, stdout or stderr is closed, no socket is
-// opened and no host is resolved: the error is EBADF.
+// value, what() a text like "connect 99.100.101.102:7000: Connection refused". A host that cannot
+// be resolved throws std::runtime_error. A socket call that a signal interrupts is resumed.
+// 出错就抛出异常，和 Python 一样。socket 调用被信号打断，会自动继续。
 #pragma once
 
 #include <sys/socket.h>  // AF_INET, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR
@@ -19,7 +17,7 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): a hostname or dotted IPv4 address, up to any NUL; a port in host byte order.
+// ADDR = (HOST, PORT): a host name or a dotted IPv4 address; a port in host byte order.
 struct Address {
   std::string host;
   std::uint16_t port = 0;
@@ -30,6 +28,7 @@ std::string to_string(const Address& address);
 // s = socket.socket(...): owns one descriptor and closes it, in the destructor if not before. A
 // Socket can be moved (Socket&&: the new owner takes over the descriptor) but not copied or
 // assigned, so each descriptor has exactly one owner and is closed only once.
+// 拥有一个描述符，销毁时自动关闭。可以移动（交给新的所有者），不能复制，所以只会关闭一次。
 class Socket {
  public:
   // socket.socket(family, type): opens a socket. SOCK_STREAM is TCP; the family must be AF_INET
@@ -51,14 +50,17 @@ class Socket {
   // s.connect(ADDR): resolves the host and waits until the connection is established.
   void connect(const Address& address);
 
-  // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them, or none once the peer has
-  // closed and no more will come. bufsize must be at least 1.
+  // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them. Once the peer has closed and
+  // all that it sent has been read, returns an empty string. bufsize must be at least 1.
+  // 等待数据，返回 1 到 bufsize 个字节。对方已经关闭，数据也读完了，就返回空串。
   std::string recv(std::size_t bufsize);
-  // s.send(data): sends once and returns how many bytes the system accepted, possibly fewer
-  // than given (the compiler warns if you ignore the result). It never raises SIGPIPE: once the
-  // peer has reset the connection, send fails like any other call (EPIPE, say, or ECONNRESET).
+  // s.send(data): sends once and returns how many bytes the system accepted, possibly fewer than
+  // given (the compiler warns if you ignore the result). It never raises SIGPIPE: once the peer has
+  // reset the connection, it throws, like any other failed call (EPIPE, say, or ECONNRESET).
+  // 只发送一次，返回系统收下的字节数，可能比给它的少。
   [[nodiscard]] std::size_t send(std::string_view data);
   // s.sendall(data): sends until the system has accepted every byte, or a send fails.
+  // 反复发送，直到系统全部收下。
   void sendall(std::string_view data);
 
   // s.getsockname(): the socket's local address, including a port that the system chose.
@@ -72,6 +74,9 @@ class Socket {
   int fd_;  // -1 if none
 };
 
+// Python copes with a closed stdin, stdout or stderr by itself; here, that is an error (EBADF). To
+// be called before a socket is opened, which might get the number of the closed one.
+void require_standard_streams();
 // socket.gethostname(): this machine's own name.
 std::string gethostname();
 // socket.gethostbyname(name): the name's first IPv4 address, dotted.
@@ -81,24 +86,29 @@ std::uint16_t parse_port(std::string_view text);
 
 // buf.decode('utf-8'), for a stream that may be split anywhere: an incomplete character at the end
 // of a piece (at most 3 bytes) is kept for the next piece, and dropped if none comes.
+// 数据可能在任何地方断开：末尾的半个字符先存着，等下一段数据到了再拼起来。
 class TextDecoder {
  public:
   // Returns, as UTF-8, the characters that these bytes complete: possibly none, even if bytes is
   // not empty. Malformed bytes become U+FFFD, as with errors='replace'.
+  // 返回已经完整的字符，所以可能是空串。无效的字节换成 U+FFFD。
   std::string decode(std::string_view bytes);
 
  private:
-  std::string pending_;  // the incomplete character
+  std::string pending_;  // the incomplete character · 还不完整的字符
 };
 
 // print(text): writes UTF-8 text and a newline to stdout, unbuffered. Control characters other than
-// tab and newline become U+FFFD, so that a stranger's text cannot control the terminal. Throws
-// std::system_error if stdout fails (but a pipe with no reader raises SIGPIPE).
+// tab and newline become U+FFFD, so that a stranger's text cannot control a UTF-8 terminal. Throws
+// std::system_error if stdout fails. (If stdout is a pipe or socket that nobody reads any more,
+// SIGPIPE ends the program first, unless it is ignored.)
+// 输出文字和换行。控制字符换成 U+FFFD，免得对方操纵你的终端。
 void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
 // at the end of the input, writes a newline and returns "". Throws std::system_error if stdout or
 // stdin fails, or if a signal interrupts the wait; whatever was read of the line is lost.
+// 显示提示符，等待一行输入，返回时去掉换行；输入结束（Ctrl-D）则返回空串。
 std::string input(std::string_view prompt);
 
 }  // namespace net

@@ -8,6 +8,9 @@ using net::input, net::print;
 
 constexpr std::size_t BUFSIZE = 1024;  // BUFSIZ is taken by <stdio.h> · BUFSIZ 已被 <stdio.h> 占用
 
+// print is the script's; note is ours, and goes to stderr. · note 是我们加的，写到 stderr
+static void note(const std::string& text) { std::fprintf(stderr, "server: %s\n", text.c_str()); }
+
 void socket_service_data(const net::Address& ADDR) {
   // connect · 连接
   // (main catches all errors · 错误都由 main 捕获)
@@ -16,12 +19,12 @@ void socket_service_data(const net::Address& ADDR) {
   s.bind(ADDR);  // one of this machine's addresses, or 0.0.0.0 · 本机的地址，或 0.0.0.0
   s.listen(10);
   const net::Address here = s.getsockname();
-  std::fprintf(stderr, "server: listening on %s\n", net::to_string(here).c_str());
+  note("listening on " + net::to_string(here));
   if (here.host.substr(0, 4) == "127.")
-    std::fputs("server: only this machine can connect; ./server 0.0.0.0 lets others in\n", stderr);
+    note("only this machine can connect; ./server 0.0.0.0 lets others in");
   print("Wait for Connection..................");
   auto [sock, addr] = s.accept();
-  std::fprintf(stderr, "server: %s connected\n", net::to_string(addr).c_str());
+  note(net::to_string(addr) + " connected");
 
   net::TextDecoder decoder;  // may keep half a character · 可能存着半个汉字
   while (true) {
@@ -29,7 +32,7 @@ void socket_service_data(const net::Address& ADDR) {
     std::string buf = sock.recv(BUFSIZE);
     const std::string buf1 = decoder.decode(buf);
     if (buf.empty()) {  // not buf1: half a character is not the end · 不看 buf1：半个汉字不算结束
-      std::fputs("server: the client closed the connection\n", stderr);
+      note("the client closed the connection");
       break;
     }
     print("Received message: " + buf1);
@@ -48,6 +51,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
+    net::require_standard_streams();  // or a socket might take their place · 免得被 socket 占用
     // initialise · 初始化
     const std::string name = net::gethostname();
     // if not given, what this machine's name resolves to · 没有参数时用本机主机名对应的 IP
@@ -57,7 +61,7 @@ int main(int argc, char* argv[]) {
 
     socket_service_data(ADDR);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "server: %s\n", error.what());
+    note(error.what());
     return 1;
   }
 }

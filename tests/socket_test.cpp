@@ -84,23 +84,6 @@ TEST(Socket, MovingHandsOverTheDescriptor) {
   expect_error([&s = client] { s.listen(1); }, EBADF, "listen");
 }
 
-// Otherwise a socket, even the resolver's, would get that number: if it were stdin, input() would
-// read from the peer.
-TEST(Socket, IsNotOpenedNorAHostResolvedWithoutStdinStdoutAndStderr) {
-  const std::string names[] = {"stdin", "stdout", "stderr"};
-  for (int fd = 0; fd < 3; ++fd) {
-    Program without = child([&] {
-      net::Socket listening = listening_socket();
-      ::close(fd);
-      expect_error([] { tcp_socket(); }, EBADF, names[fd]);
-      expect_error([] { net::gethostbyname("127.1"); }, EBADF, names[fd]);
-      expect_error([&] { listening.accept(); }, EBADF, names[fd]);
-      EXPECT_EQ(next_descriptor(), fd) << "it is open again";
-    });
-    EXPECT_EQ(without.wait(), 0) << names[fd];
-  }
-}
-
 TEST(Socket, SaysWhichCallFailedWithWhichAddressAndLeavesNoDescriptorBehind) {
   const net::Socket silent = bound_socket();
   const net::Address taken = silent.getsockname();

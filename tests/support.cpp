@@ -192,7 +192,8 @@ void Program::type(std::string_view text) {
 void Program::end_input() { close_if_open(in_); }
 void Program::stop_reading() { close_if_open(out_); }
 void Program::wait_for_out(const std::string& text) {
-  wait_until([&] { return out.size() >= text.size(); }, '"' + text + "\" came");
+  const auto differs = [&] { return text.compare(0, out.size(), out) != 0; };
+  wait_until([&] { return out == text || differs(); }, '"' + text + "\" came");
   EXPECT_EQ(out, text);
 }
 void Program::wait_for_err(const std::string& text) {

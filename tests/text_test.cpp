@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -195,18 +194,6 @@ TEST(Input, ReportsAStdinThatFailsInTheMiddleOfALine) {
   });
   EXPECT_EQ(reader.wait(), 0);
 }
-
-#ifndef __SANITIZE_ADDRESS__  // ASan needs more memory than the limit
-TEST(Input, ReportsALineThatDoesNotFitIntoMemory) {
-  Program reader = child([] {
-    ::dup2(::open("/dev/zero", O_RDONLY), STDIN_FILENO);  // a line that never ends
-    const rlimit limit{256 << 20, 256 << 20};             // bytes
-    ::setrlimit(RLIMIT_AS, &limit);
-    expect_error([] { net::input("prompt:"); }, ENOMEM, "stdin");
-  });
-  EXPECT_EQ(reader.wait(), 0) << reader.err;
-}
-#endif
 
 volatile sig_atomic_t alarms = 0;
 
