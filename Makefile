@@ -8,44 +8,46 @@
 # so that other builds do not overwrite ./server and ./client. For a 64-bit board, on a PC (package
 # g++-aarch64-linux-gnu; for a 32-bit ARMv7 board, arm-linux-gnueabihf in both names):
 #   make CXX=aarch64-linux-gnu-g++ BUILD=build/arm64 OUT=build/arm64
-CXXFLAGS ?= -O2
+CXXFLAGS ?= -O2 -g
+COMPILE = $(CXX) -std=c++17 -Wall -Wextra -Wpedantic $(CPPFLAGS) $(CXXFLAGS) $(EXTRA) -MMD -MP -c
+LINK = $(CXX) $(CXXFLAGS) $(EXTRA) $(LDFLAGS)
 BUILD = build
 OUT = .
 
 all: $(OUT)/server $(OUT)/client
 $(OUT)/server $(OUT)/client: $(OUT)/%: $(BUILD)/%.o $(BUILD)/net.o
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(LINK) -o $@ $^ $(LDLIBS)
 $(BUILD)/%.o: %.cpp Makefile
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 -Wall -Wextra -Wpedantic $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -o $@ $<
 
 # The tests replace the WRAPPED calls; the programs' own object files do not change.
-TESTS = $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp))
 WRAPPED = accept close connect getaddrinfo gethostname getsockopt __getsockopt64 poll recv send \
   setsockopt __setsockopt64
 test: all $(BUILD)/run_tests
 	timeout --foreground 300 $(BUILD)/run_tests
-$(BUILD)/run_tests: $(TESTS) $(BUILD)/net.o
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS) -lgtest -pthread
-$(TESTS): private override CXXFLAGS += -O0 -I. -DOUT='"$(OUT)"' -pthread
+$(BUILD)/run_tests: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp)) $(BUILD)/net.o
+	$(LINK) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS) -lgtest -pthread
+$(BUILD)/tests/%.o: tests/%.cpp Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) -O0 -I. -DOUT='"$(OUT)"' -pthread -o $@ $<
 
-# clang++ does not define __SANITIZE_ADDRESS__ by itself.
-build/sanitize/%: private override CXXFLAGS += \
-  -g -D__SANITIZE_ADDRESS__ -fsanitize=address,undefined -fno-sanitize-recover=all
-build/coverage/%: private override CXXFLAGS += -O0 --coverage
 sanitize:
-	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize
+	$(MAKE) test BUILD=build/sanitize OUT=build/sanitize \
+	  EXTRA='-fsanitize=address,undefined -fno-sanitize-recover=all'
 # A function's last } is not counted: with some compilers, only exceptions reach it.
 coverage:
-	@gcovr --version >/dev/null
+	@gcovr --help | grep -q exclude-lines-by-pattern  # gcovr 5 or later
 	rm -rf build/coverage
-	$(MAKE) test BUILD=build/coverage OUT=build/coverage
+	$(MAKE) test BUILD=build/coverage OUT=build/coverage EXTRA='-O0 --coverage'
 	gcovr --filter '[a-z]+\.cpp' --exclude-lines-by-pattern '}' --print-summary \
 	  --fail-under-line 100 build/coverage
+format:
+	clang-format -i *.cpp *.hpp tests/*.cpp tests/*.hpp
 clean:
 	rm -rf $(BUILD) $(OUT)/server $(OUT)/client
 
-.PHONY: all test sanitize coverage clean
+.PHONY: all test sanitize coverage format clean
 .DELETE_ON_ERROR:
 -include $(wildcard $(BUILD)/*.d $(BUILD)/tests/*.d)
