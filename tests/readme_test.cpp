@@ -1,12 +1,11 @@
-// What README.md quotes is the code as it stands, in both languages, and the tests that it names
-// exist. The programs call what the post's scripts call, in the same order.
+// What README.md says of the project holds: its quotes are the code as it stands, the tests that it
+// names exist, its edits can be made, and its two languages agree.
 #include <fnmatch.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <regex>
-#include <sstream>
 
 #include "support.hpp"
 
@@ -14,71 +13,86 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-std::string contents(const std::string& name) {
-  std::ostringstream text;
-  text << std::ifstream(name).rdbuf();
-  EXPECT_NE(text.str(), "") << name;
-  return text.str();
-}
+const Strings SOURCES = {"server.cpp", "client.cpp", "net.hpp", "net.cpp"};
 
-// README's English half and its Chinese half.
-Strings halves() {
+// What the pattern's parentheses match in README.md's English half (0) or its Chinese half (1).
+Strings found(int half, const std::string& pattern) {
   const std::string readme = contents("README.md");
   const std::size_t middle = readme.find("\n## 中文\n");
-  return {readme.substr(0, middle), readme.substr(middle)};
-}
-
-// Whatever the pattern's parentheses match in the text, in order.
-Strings matches(const std::string& text, const std::string& pattern) {
-  Strings found;
+  const std::string text = half == 0 ? readme.substr(0, middle) : readme.substr(middle);
   const std::regex regex(pattern);
+  Strings matches;
   for (std::sregex_iterator match(text.begin(), text.end(), regex), end; match != end; ++match)
-    found.push_back(match->str(1));
-  return found;
+    matches.push_back(match->str(1));
+  return matches;
 }
 
-Strings quotes(const std::string& text) { return matches(text, "\n```cpp\n([^`]*)```"); }
+// The same in both halves, and some.
+Strings found_in_both(const std::string& pattern) {
+  const Strings english = found(0, pattern);
+  EXPECT_NE(english, Strings{}) << "README.md has nothing like " << pattern;
+  EXPECT_EQ(found(1, pattern), english) << "README.md: make its two halves say the same.";
+  return english;
+}
+
+// Where most of the block's lines still stand.
+std::string nearest_source(const std::string& block) {
+  std::pair<std::size_t, std::string> best;
+  for (const std::string& source : SOURCES) {
+    const std::string text = contents(source);
+    std::istringstream lines(block);
+    std::size_t bytes = 0;
+    for (std::string line; std::getline(lines, line);)
+      if (text.find(line + "\n") != std::string::npos) bytes += line.size();
+    best = std::max(best, {bytes, source});
+  }
+  return best.second;
+}
 
 TEST(Readme, QuotesTheSourcesToTheLetterAndTheSameInBothLanguages) {
-  const Strings english = quotes(halves()[0]);
-  EXPECT_EQ(english.size(), 6u);
-  EXPECT_EQ(quotes(halves()[1]), english);
-  Strings sources;
-  for (const char* name : {"server.cpp", "client.cpp", "net.hpp", "net.cpp"})
-    sources.push_back('\n' + contents(name));
-  for (const std::string& quote : english)
-    EXPECT_TRUE(std::any_of(sources.begin(), sources.end(), [&](const std::string& source) {
-      return source.find('\n' + quote) != std::string::npos;
-    })) << quote;
+  for (const std::string& block : found_in_both("\n```cpp\n([^`]*)```")) {
+    const bool quoted = std::any_of(SOURCES.begin(), SOURCES.end(), [&](const std::string& source) {
+      return ('\n' + contents(source)).find('\n' + block) != std::string::npos;
+    });
+    EXPECT_TRUE(quoted) << "README.md quotes this, in both halves, but no source has it any more. "
+                        << nearest_source(block) << " comes nearest: copy its new lines into "
+                        << "README.md. (A block of your own begins with ```c++.)\n"
+                        << block;
+  }
 }
 
 TEST(Readme, NamesTestsThatExistAndTheSameInBothLanguages) {
-  const std::string filter = "--gtest_filter='?([A-Za-z.*]+)";
-  const Strings english = matches(halves()[0], filter);
-  EXPECT_GE(english.size(), 4u);
-  EXPECT_EQ(matches(halves()[1], filter), english);
   Strings names;
   const testing::UnitTest& all = *testing::UnitTest::GetInstance();
-  for (int i = 0; i < all.total_test_suite_count(); ++i) {
-    const testing::TestSuite& suite = *all.GetTestSuite(i);
-    for (int j = 0; j < suite.total_test_count(); ++j)
-      names.push_back(std::string(suite.name()) + '.' + suite.GetTestInfo(j)->name());
-  }
-  for (const std::string& pattern : english)
-    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-    })) << pattern;
+  for (int i = 0; i < all.total_test_suite_count(); ++i)
+    for (int j = 0; j < all.GetTestSuite(i)->total_test_count(); ++j)
+      names.push_back(all.GetTestSuite(i)->name() + std::string(".") +
+                      all.GetTestSuite(i)->GetTestInfo(j)->name());
+  names.push_back("Lines.");  // exist once the reader has written lines.hpp
+  for (const std::string& filter : found_in_both("(?:GTEST_FILTER|gtest_filter)='?([A-Za-z.*]+)"))
+    EXPECT_TRUE(std::any_of(
+        names.begin(), names.end(),
+        [&](const std::string& name) { return ::fnmatch(filter.c_str(), name.c_str(), 0) == 0; }))
+        << "README.md names the tests " << filter
+        << ", in both halves, but tests/ has none of that name.";
 }
 
-TEST(Programs, CallWhatTheScriptsCallInTheirOrder) {
-  const std::string calls =
-      "\\b(Socket|setsockopt|bind|listen|accept|connect|recv|decode|print|input|sendall|close|"
-      "gethostname|gethostbyname)( [a-z]+)?\\(";
-  EXPECT_EQ(matches(contents("server.cpp"), calls),
-            Strings({"Socket", "setsockopt", "bind", "listen", "print", "accept", "recv", "decode",
-                     "print", "input", "sendall", "close", "gethostname", "gethostbyname"}));
-  EXPECT_EQ(matches(contents("client.cpp"), calls),
-            Strings({"Socket", "connect", "input", "sendall", "recv", "print", "decode", "close"}));
+// Each edit is made in a copy, which must then differ and still be a program.
+TEST(Readme, EditsWhatIsThereAndLeavesWhatBuilds) {
+  char copy[] = "/tmp/readme_test.XXXXXX";
+  ASSERT_NE(::mkdtemp(copy), nullptr);
+  const std::string in = std::string("cd '") + copy + "' && ";
+  EXPECT_EQ(std::system(("cp *.cpp *.hpp " + std::string(copy)).c_str()), 0);
+  for (const std::string& edit : found_in_both("(sed -i [^\n&|]* [a-z]+\\.[ch]pp)")) {
+    const std::string file = edit.substr(edit.rfind(' ') + 1), old = contents(file);
+    EXPECT_EQ(std::system((in + edit).c_str()), 0) << edit;
+    EXPECT_NE(contents(copy + ('/' + file)), old)
+        << "README.md says in both halves: " << edit << "\nbut this no longer changes " << file;
+    const std::string build = in + "${CXX:-c++} -std=c++17 -fsyntax-only " + file;
+    EXPECT_EQ(std::system(build.c_str()), 0) << "what this leaves does not compile: " << edit;
+    std::ofstream(copy + ('/' + file)) << old;
+  }
+  EXPECT_EQ(std::system(("rm -r '" + std::string(copy) + "'").c_str()), 0);
 }
 
 }  // namespace

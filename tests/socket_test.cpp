@@ -1,6 +1,5 @@
 // net::Socket and the functions around it, on real sockets over loopback.
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
@@ -52,6 +51,16 @@ TEST(Socket, BindsAndConnectsToTheHostAndPortThatItIsGiven) {
   EXPECT_EQ(net::to_string(other.getsockname()), "127.1.2.3:" + std::to_string(address.port));
 }
 
+// Two sides that both forget the byte order understand each other, but nobody else.
+TEST(Socket, GivesThePortToTheSystemInNetworkByteOrder) {
+  const int number = next_descriptor();
+  const net::Socket s = bound_socket();
+  sockaddr_in addr{};
+  socklen_t size = sizeof addr;
+  EXPECT_EQ(::getsockname(number, reinterpret_cast<sockaddr*>(&addr), &size), 0);
+  EXPECT_EQ(s.getsockname().port, ntohs(addr.sin_port));
+}
+
 TEST(Socket, SetsTheOptionOfThisLevelToThisValue) {
   const int number = next_descriptor();
   net::Socket s = tcp_socket();
@@ -60,18 +69,6 @@ TEST(Socket, SetsTheOptionOfThisLevelToThisValue) {
   socklen_t size = sizeof value;
   EXPECT_EQ(::getsockopt(number, IPPROTO_TCP, TCP_KEEPIDLE, &value, &size), 0);
   EXPECT_EQ(value, 5);
-}
-
-TEST(Socket, AcceptsAPeerThatHasAlreadyReset) {
-  net::Socket listening = listening_socket();
-  const int number = next_descriptor();
-  net::Socket client = tcp_socket();
-  client.connect(listening.getsockname());
-  const net::Address address = client.getsockname();
-  const linger reset{1, 0};
-  ::setsockopt(number, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-  client.close();
-  EXPECT_EQ(net::to_string(listening.accept().second), net::to_string(address));
 }
 
 TEST(Socket, MovingHandsOverTheDescriptor) {
@@ -112,19 +109,6 @@ TEST(Gethostname, ReturnsThisMachinesNameAndGethostbynameADottedAddress) {
   ASSERT_EQ(::gethostname(name, sizeof name), 0);
   EXPECT_EQ(net::gethostname(), name);
   EXPECT_EQ(net::gethostbyname("127.1"), "127.0.0.1");
-}
-
-// None of these can be a host name, so no DNS server is asked.
-TEST(Gethostbyname, ThrowsTheNameAndTheResolversWords) {
-  for (const std::string name : {"a b", "", "::1"}) {
-    const std::string begin = "getaddrinfo \"" + name + "\": ";
-    try {
-      net::gethostbyname(name);
-      ADD_FAILURE() << "it was resolved";
-    } catch (const std::runtime_error& error) {
-      EXPECT_EQ(std::string(error.what()).substr(0, begin.size()), begin);
-    }
-  }
 }
 
 TEST(ParsePort, TakesDigitsFromZeroTo65535AndNothingElse) {

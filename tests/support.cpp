@@ -1,8 +1,6 @@
 #include "support.hpp"
 
 #include <fcntl.h>
-#include <gtest/gtest.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -10,20 +8,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <new>
-
-static std::atomic<std::size_t> given_out{0};
-std::size_t allocated() { return given_out; }
+#include <sstream>
 
 // Allocating memory may change errno, so here it always does. An error that is read too late is
 // reported as "Inappropriate ioctl for device".
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   void* const memory = std::malloc(size);
-  given_out += ::malloc_usable_size(memory);
   errno = ENOTTY;
   return memory;
 }
@@ -32,15 +29,21 @@ void* operator new(std::size_t size) {
   if (!memory) throw std::bad_alloc();
   return memory;
 }
-void operator delete(void* memory) noexcept {
-  given_out -= ::malloc_usable_size(memory);
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
 constexpr int DESCRIPTORS = 256;  // more than the tests ever have open
+
+std::chrono::seconds patience_left{10};
+
+struct Impatience : testing::EmptyTestEventListener {
+  void OnTestEnd(const testing::TestInfo& test) override {
+    const std::chrono::milliseconds taken(test.result()->elapsed_time());
+    if (test.result()->Failed() && taken >= patience_left) patience_left = std::chrono::seconds(2);
+  }
+};
 
 void close_if_open(int& fd) {
   if (fd != -1) ::close(fd);
@@ -60,9 +63,20 @@ void read_some(int& fd, std::string& text, int& pieces) {
 
 int main(int argc, char* argv[]) {
   testing::InitGoogleTest(&argc, argv);
+  testing::UnitTest& tests = *testing::UnitTest::GetInstance();
+  tests.listeners().Append(new Impatience);
   ::signal(SIGPIPE, SIG_IGN);  // typing to a program that has ended must not end the tests
-  return RUN_ALL_TESTS();
+  if (::fcntl(STDIN_FILENO, F_GETFD) == -1)
+    ::open("/dev/null", O_RDONLY);  // no test's socket gets 0
+  const int result = RUN_ALL_TESTS();
+  if (tests.test_to_run_count() > 0) return result;
+  std::printf("error: no test has such a name: %s\n", testing::GTEST_FLAG(filter).c_str());
+  if (::access("lines.hpp", F_OK) == -1)
+    std::puts("error: and this folder has no lines.hpp, which the tests Lines.* need");
+  return 1;
 }
+
+std::chrono::seconds patience() { return patience_left; }
 
 int open_descriptors() {
   int count = 0;
@@ -79,7 +93,7 @@ int next_descriptor() {
 net::Socket tcp_socket() {
   const int fd = next_descriptor();
   net::Socket s(AF_INET, SOCK_STREAM);
-  const timeval limit{PATIENCE.count(), 0};
+  const timeval limit{patience().count(), 0};
   for (const int option : {SO_RCVTIMEO, SO_SNDTIMEO})
     ::setsockopt(fd, SOL_SOCKET, option, &limit, sizeof limit);
   return s;
@@ -118,6 +132,26 @@ std::string repeat(std::string_view text, std::size_t times) {
   return all;
 }
 
+testing::AssertionResult same(std::string_view seen, std::string_view expected) {
+  if (seen == expected) return testing::AssertionSuccess();
+  const auto end = seen.begin() + std::min(seen.size(), expected.size());
+  const auto at = std::mismatch(seen.begin(), end, expected.begin()).first - seen.begin();
+  const auto there = [&](std::string_view text) {
+    return std::to_string(text.size()) + " bytes, from there on " +
+           testing::PrintToString(std::string(text.substr(at, 60)));
+  };
+  return testing::AssertionFailure()
+         << "They differ from byte " << at << " on.\n      seen: " << there(seen)
+         << "\n  expected: " << there(expected);
+}
+
+std::string contents(const std::string& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  EXPECT_NE(text.str(), "") << file;
+  return text.str();
+}
+
 Program::Program(const std::vector<std::string>& arguments, On on,
                  const std::function<void()>& in_child) {
   std::vector<std::string> words = arguments;
@@ -147,7 +181,7 @@ Program::Program(const std::vector<std::string>& arguments, On on,
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not outlive the tests
     ::setsid();
-    for (const int signal : {SIGINT, SIGPIPE}) ::signal(signal, SIG_DFL);
+    for (const int signal : {SIGALRM, SIGINT, SIGPIPE}) ::signal(signal, SIG_DFL);
     ::dup2(in[0], STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     ::dup2(err[1], STDERR_FILENO);
@@ -166,15 +200,17 @@ Program::~Program() {
   for (int* fd : {&in_, &out_, &err_}) close_if_open(*fd);
 }
 
+// Types and reads until the condition holds; `what` names what the test waits for.
 void Program::wait_until(const std::function<bool()>& done, const std::string& what) {
-  const auto deadline = std::chrono::steady_clock::now() + PATIENCE;
+  const auto deadline = std::chrono::steady_clock::now() + patience();
   while (!done()) {
     pollfd fds[] = {{typed_.empty() ? -1 : in_, POLLOUT, 0}, {out_, POLLIN, 0}, {err_, POLLIN, 0}};
     const bool ended = out_ == -1 && err_ == -1;
     if (ended || std::chrono::steady_clock::now() > deadline)
       throw std::runtime_error((ended ? "the program ended before " : "time ran out before ") +
                                what + "\nstdout: " + out + "\nstderr: " + err);
-    ::poll(fds, 3, 1000);  // milliseconds; then check the clock again
+    const timespec second{1, 0};  // then check the clock again
+    ::ppoll(fds, 3, &second, nullptr);
     if (fds[1].revents) read_some(out_, out, out_pieces);
     if (fds[2].revents) read_some(err_, err, err_pieces);
     if (fds[0].revents) {
@@ -192,35 +228,48 @@ void Program::type(std::string_view text) {
 void Program::end_input() { close_if_open(in_); }
 void Program::stop_reading() { close_if_open(out_); }
 void Program::wait_for_out(const std::string& text) {
-  const auto differs = [&] { return text.compare(0, out.size(), out) != 0; };
-  wait_until([&] { return out == text || differs(); }, '"' + text + "\" came");
-  EXPECT_EQ(out, text);
+  const auto wrong = [&] { return text.compare(0, out.size(), out) != 0; };
+  wait_until([&] { return out == text || wrong(); }, '"' + text + "\" came");
+  if (wrong()) throw std::runtime_error(std::string("stdout: ") + same(out, text).message());
 }
-void Program::wait_for_err(const std::string& text) {
-  wait_until([&] { return err.find(text) != std::string::npos; }, '"' + text + "\" came");
+void Program::wait_for_err_lines(int count) {
+  wait_until([&] { return std::count(err.begin(), err.end(), '\n') >= count; },
+             "line " + std::to_string(count) + " of stderr");
 }
 
-int Program::wait() {
+testing::AssertionResult Program::ends_with(int expected) {
   wait_until([&] { return out_ == -1 && err_ == -1; }, "its end");
   int status = -1;
   ::waitpid(std::exchange(pid_, -1), &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-void Program::stop_and_continue() {
-  ::kill(pid_, SIGSTOP);
-  ::waitpid(pid_, nullptr, WUNTRACED);  // until it has stopped
-  ::kill(pid_, SIGCONT);
+  const int seen = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  if (seen == expected) return testing::AssertionSuccess();
+  return testing::AssertionFailure()
+         << "It ended with " << seen
+         << (seen < 0 ? std::string(" (") + ::strsignal(-seen) + ")" : "") << ", expected was "
+         << expected << ".\nstdout: " << out << "\nstderr: " << err;
 }
 
 std::uint16_t Program::port() {
-  wait_for_err("\n");
+  wait_for_err_lines(1);
   const std::size_t end = err.find('\n'), colon = err.rfind(':', end);
   return net::parse_port(err.substr(colon + 1, end - colon - 1));
 }
 
-Program child(const std::function<void()>& function, Program::On on) {
-  return Program({""}, on, [&] {
+static void set_alarm_every(suseconds_t microseconds) {
+  const itimerval every{{0, microseconds}, {0, microseconds}};
+  ::setitimer(ITIMER_REAL, &every, nullptr);
+}
+SignalStorm::SignalStorm() {
+  ticks = 0;
+  struct sigaction action = {};
+  action.sa_handler = [](int) { ++ticks; };  // without SA_RESTART
+  ::sigaction(SIGALRM, &action, nullptr);
+  set_alarm_every(1000);
+}
+SignalStorm::~SignalStorm() { set_alarm_every(0); }
+
+Program child(const std::function<void()>& function) {
+  return Program({""}, Program::On::pipes, [&] {
     try {
       function();
     } catch (const std::exception& error) {
@@ -229,4 +278,12 @@ Program child(const std::function<void()>& function, Program::On on) {
     }
     std::exit(testing::Test::HasFailure());
   });
+}
+
+void expect_to_end(const std::function<void()>& function) {
+  Program program = child([&] {
+    ::alarm(8);  // seconds; then SIGALRM ends it
+    function();
+  });
+  EXPECT_TRUE(program.ends_with(0));
 }

@@ -1,6 +1,9 @@
 // What the tests share: connected sockets, expected errors, and child processes.
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -10,16 +13,14 @@
 
 #include "net.hpp"
 
-// How long anything may take before a test gives up. It is a deadline, never a pause.
-constexpr std::chrono::seconds PATIENCE{20};
+// How long a test waits for anything before it gives up: ten seconds, but two once a test
+// has run out of time, so that a broken program ends in a list of failures. Never a pause.
+std::chrono::seconds patience();
 
-const std::string REPLACED = "\uFFFD";  // what malformed bytes and control characters become
+int open_descriptors();  // how many
+int next_descriptor();   // the lowest free number, which the next socket gets
 
-int open_descriptors();   // how many
-int next_descriptor();    // the lowest free number, which the next socket gets
-std::size_t allocated();  // how many bytes operator new has given out and not got back
-
-// The tests' own sockets, and those that they accept, give up after PATIENCE.
+// The tests' own sockets, and those that they accept, give up after patience().
 net::Socket tcp_socket();
 // Has a free port of 127.0.0.1 but does not listen: connecting to it is refused.
 net::Socket bound_socket();
@@ -32,6 +33,17 @@ std::pair<net::Socket, net::Socket> connection();
 void expect_error(const std::function<void()>& function, int code, const std::string& call);
 
 std::string repeat(std::string_view text, std::size_t times);
+// Two texts that may be long: a failure shows where they begin to differ.
+testing::AssertionResult same(std::string_view seen, std::string_view expected);
+// A file's text; a file that is missing or empty is a failure.
+std::string contents(const std::string& file);
+
+// While it lives, SIGALRM interrupts the thread that made it, a thousand times a second.
+struct SignalStorm {
+  SignalStorm();
+  ~SignalStorm();
+  inline static std::atomic<int> ticks{0};
+};
 
 // One of the two programs as a child process. A wait that takes too long throws what the program
 // has printed; the destructor kills the program.
@@ -51,22 +63,22 @@ class Program {
   void type(std::string_view text);
   void end_input();
   void stop_reading();  // what it writes to stdout
-  // Reads what it prints until the condition holds; `what` names what the test waits for.
-  void wait_until(const std::function<bool()>& done, const std::string& what);
-  // Waits until its stdout is exactly this, or until its stderr contains it.
+  // Waits until its stdout is exactly this; throws at the first byte that is wrong.
   void wait_for_out(const std::string& text);
-  void wait_for_err(const std::string& text);
-  // Waits for it to end. Returns its exit status or minus the number of the signal that ended it.
-  int wait();
-  // Stops it and lets it continue, as Ctrl-Z and fg would.
-  void stop_and_continue();
-  // The port in the server's "listening on HOST:PORT".
+  // Waits until it has written this many lines to stderr.
+  void wait_for_err_lines(int count);
+  // Waits for its end: its exit status must be this, or minus the number of the signal that ended
+  // it. A failure shows what it has printed.
+  testing::AssertionResult ends_with(int status);
+  // The port in the server's first line on stderr.
   std::uint16_t port();
 
   std::string out, err;                // what the test has read so far
   int out_pieces = 0, err_pieces = 0;  // how many reads that took
 
  private:
+  void wait_until(const std::function<bool()>& done, const std::string& what);
+
   pid_t pid_ = -1;
   int in_ = -1, out_ = -1, err_ = -1;
   std::string typed_;  // not yet written
@@ -74,4 +86,6 @@ class Program {
 
 // A child process that runs this function, not a program. It exits with 1 after a failure or an
 // exception, whose what() it writes to stderr.
-Program child(const std::function<void()>& function, Program::On on = Program::On::pipes);
+Program child(const std::function<void()>& function);
+// Runs the function in a child for eight seconds at most: a loop without end becomes a failure.
+void expect_to_end(const std::function<void()>& function);
