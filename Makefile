@@ -24,7 +24,7 @@ $(BUILD)/%.o: %.cpp Makefile
 	$(COMPILE) -o $@ $<
 
 # The tests replace the WRAPPED calls; the programs' own object files do not change.
-WRAPPED = accept close connect getaddrinfo getsockopt __getsockopt64 poll recv send
+WRAPPED = accept close connect getaddrinfo gethostname getsockopt __getsockopt64 poll recv send
 test: all $(BUILD)/run_tests
 	timeout --foreground 300 $(BUILD)/run_tests
 $(BUILD)/run_tests: $(patsubst %.cpp,$(BUILD)/%.o,$(wildcard tests/*.cpp)) $(BUILD)/net.o

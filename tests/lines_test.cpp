@@ -29,7 +29,6 @@ TEST(Lines, ALineInManyPieces) {
   const std::string line = repeat("汉字", 1000);
   expect_lines({line, "!\nend\n"}, {line + "!", "end"});
 }
-TEST(Lines, NothingAtTheEnd) { expect_lines({}, {}); }
 TEST(Lines, HalfALineAtTheEndIsDropped) { expect_lines({"one\ntwo"}, {"one"}); }
 
 }  // namespace

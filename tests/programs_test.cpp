@@ -116,7 +116,6 @@ TEST_P(EitherProgram, EndsWhenThePeerHasClosed) {
     EXPECT_TRUE(c.program.ends_with(0));
     EXPECT_EQ(c.complaint(), c.is_server ? "server: the client closed the connection\n"
                                          : "client: the server closed the connection\n");
-    EXPECT_EQ(c.program.out, c.shown);
   }
 }
 
@@ -235,7 +234,6 @@ TEST_P(EitherProgram, PrintsItsUsageAfterOtherArguments) {
   const std::string usage =
       name == "server" ? "usage: server [HOST [PORT]]\n" : "usage: client HOST [PORT]\n";
   for (const char* option : {"-h", "--help", "-p"}) expect_end({name, option}, 2, usage);
-  expect_end({name, "-p", "7000"}, 2, usage);
   expect_end({name, "127.0.0.1", "1", "more"}, 2, usage);
   if (name == "client") expect_end({name}, 2, usage);
 }

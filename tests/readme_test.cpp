@@ -83,7 +83,7 @@ TEST(Readme, EditsWhatIsThereAndLeavesWhatBuilds) {
   ASSERT_NE(::mkdtemp(copy), nullptr);
   const std::string in = std::string("cd '") + copy + "' && ";
   EXPECT_EQ(std::system(("cp *.cpp *.hpp " + std::string(copy)).c_str()), 0);
-  for (const std::string& edit : found_in_both("(sed -i [^\n&|]* [a-z]+\\.[ch]pp)")) {
+  for (const std::string& edit : found_in_both("(sed -i (?:'[^']*'|[^ ]+) [a-z]+\\.[ch]pp)")) {
     const std::string file = edit.substr(edit.rfind(' ') + 1), old = contents(file);
     EXPECT_EQ(std::system((in + edit).c_str()), 0) << edit;
     EXPECT_NE(contents(copy + ('/' + file)), old)
