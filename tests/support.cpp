@@ -282,7 +282,7 @@ Program child(const std::function<void()>& function) {
 
 void expect_to_end(const std::function<void()>& function) {
   Program program = child([&] {
-    ::alarm(8);  // seconds; then SIGALRM ends it
+    ::alarm(5);  // seconds; then SIGALRM ends it
     function();
   });
   EXPECT_TRUE(program.ends_with(0));

@@ -87,5 +87,5 @@ class Program {
 // A child process that runs this function, not a program. It exits with 1 after a failure or an
 // exception, whose what() it writes to stderr.
 Program child(const std::function<void()>& function);
-// Runs the function in a child for eight seconds at most: a loop without end becomes a failure.
+// Runs the function in a child for five seconds at most: a loop without end becomes a failure.
 void expect_to_end(const std::function<void()>& function);
