@@ -56,7 +56,7 @@ static sockaddr_in resolve(const Address& address) {
   // The first nullptr stands for a service like "http": our port is a number and needs no lookup.
   // 第一个 nullptr 是服务名的位置：端口已经是数字，不用查。
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, what);  // only here the reason is in errno · 原因在 errno 里
+  if (error == EAI_SYSTEM) check(-1, what);  // only then, errno has the reason · 原因在 errno
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr{};
   std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr: a sockaddr* · 类型不同，按字节复制
@@ -189,8 +189,8 @@ static Character first_character(std::string_view text) {
   std::size_t needed = 2;
   if (first >= 0xE0) needed = 3;
   if (first >= 0xF0) needed = 4;
-  // The second byte's range. After four first bytes it is narrower, because of what lies outside.
-  // 第二个字节的范围。有四种首字节的范围更窄，因为范围之外是：
+  // The second byte's range. For four first bytes it is narrower, to keep out what is named here.
+  // 第二个字节的范围。首字节是这四种时范围更窄，要排除的见右边：
   int lowest = 0x80, highest = 0xBF;
   if (first == 0xE0) lowest = 0xA0;   // E0 80 AF: another '/' (an overlong form · 过长编码)
   if (first == 0xF0) lowest = 0x90;   // F0 80 80 AF: yet another one · 也是过长编码

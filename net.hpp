@@ -65,7 +65,7 @@ class Socket {
 
   // s.getsockname(): the socket's local address, including a port that the system chose.
   Address getsockname() const;
-  // s.close(): closes the descriptor, if it is still open. Reports no error.
+  // s.close(): closes the descriptor, if it is still open. Ignores errors.
   void close() noexcept;
 
  private:
@@ -74,8 +74,8 @@ class Socket {
   int fd_;  // -1 if none
 };
 
-// Python copes with a closed stdin, stdout or stderr by itself; here, that is an error (EBADF). To
-// be called before a socket is opened, which might get the number of the closed one.
+// Throws EBADF if stdin, stdout or stderr is closed. (Python notices that by itself.) Call it
+// before you open a socket, which might otherwise get the number of the closed one.
 void require_standard_streams();
 // socket.gethostname(): this machine's own name.
 std::string gethostname();

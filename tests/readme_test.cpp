@@ -29,9 +29,14 @@ Strings found(int half, const std::string& pattern) {
 
 // The same in both halves, and some.
 Strings found_in_both(const std::string& pattern) {
-  const Strings english = found(0, pattern);
+  const Strings english = found(0, pattern), chinese = found(1, pattern);
   EXPECT_NE(english, Strings{}) << "README.md has nothing like " << pattern;
-  EXPECT_EQ(found(1, pattern), english) << "README.md: make its two halves say the same.";
+  const auto [here, there] =
+      std::mismatch(english.begin(), english.end(), chinese.begin(), chinese.end());
+  EXPECT_TRUE(english == chinese)
+      << "README.md has this in one half only, or at another place; let its halves say the same. "
+      << "(A block of your own begins with ```c++.)\n"
+      << (here != english.end() ? *here : *there);
   return english;
 }
 
