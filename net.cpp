@@ -3,17 +3,17 @@
 // :: 开头的是系统函数，不是我们的。static 函数只在本文件内可见。
 #include "net.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <unistd.h>
+#include <arpa/inet.h>   // htons, ntohs, inet_ntop
+#include <fcntl.h>       // fcntl
+#include <netdb.h>       // getaddrinfo
+#include <netinet/in.h>  // sockaddr_in
+#include <poll.h>        // poll
+#include <unistd.h>      // close, write, gethostname
 
-#include <cerrno>
-#include <charconv>
-#include <cstdio>
-#include <cstring>
+#include <cerrno>    // errno
+#include <charconv>  // from_chars
+#include <cstdio>    // getchar
+#include <cstring>   // memcpy
 
 namespace net {
 
@@ -88,7 +88,7 @@ std::pair<Socket, Address> Socket::accept() {
   socklen_t size = sizeof addr;
   const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });
   check(fd, "accept");
-  Socket sock(fd);  // from here on, an error closes it · 从这里起，出错也会关闭它
+  Socket sock(fd);  // closed now even if an error follows · 从这里起，出错也会关闭
   return {std::move(sock), to_address(addr)};
 }
 
@@ -97,7 +97,8 @@ std::pair<Socket, Address> Socket::accept() {
 // whether it has connected.
 // 信号只打断了等待，内核还在继续连接；再调用 connect 可能出错。所以等到 socket 可写，再问结果。
 static void finish_connect(int fd, const std::string& what) {
-  pollfd writable{fd, POLLOUT, 0};  // which descriptor, what to wait for, what has happened
+  // which descriptor, what to wait for, what has happened · 哪个描述符，等什么，发生了什么
+  pollfd writable{fd, POLLOUT, 0};
   check(retry_on_eintr([&] { return ::poll(&writable, 1, -1); }), what);  // -1: no time limit
   int error = 0;
   socklen_t size = sizeof error;
@@ -109,8 +110,10 @@ void Socket::connect(const Address& address) {
   const std::string what = "connect " + to_string(address);
   sockaddr_in addr = resolve(address);
   const int result = ::connect(fd_, as_sockaddr(addr), sizeof addr);
-  if (result == -1 && errno == EINTR) return finish_connect(fd_, what);
-  check(result, what);
+  if (result == -1 && errno == EINTR)
+    finish_connect(fd_, what);
+  else
+    check(result, what);
 }
 
 std::string Socket::recv(std::size_t bufsize) {
@@ -123,7 +126,7 @@ std::string Socket::recv(std::size_t bufsize) {
 std::size_t Socket::send(std::string_view data) {
   // After a reset by the peer, send would raise the signal SIGPIPE, which kills the process. Python
   // ignores SIGPIPE in the whole process; a library leaves signals alone, and asks for an error.
-  // 对方重置连接后再发，会引发 SIGPIPE，杀死进程。MSG_NOSIGNAL：不要信号，只要错误码。
+  // 对方重置连接后再发，会引发 SIGPIPE，杀死进程。这里不要信号，只要错误码。
   const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
   return check(retry_on_eintr(call), "send");
 }
@@ -151,7 +154,7 @@ void Socket::close() noexcept {
 // read from the peer; if stdout is (1), print would write to the peer.
 // 新 socket 用最小的空闲编号。stdin（0）如果关着，socket 就成了 0，input 读到的是对方的数据。
 void require_standard_streams() {
-  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");  // fails if it is closed · 已关闭就会失败
+  check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");  // asks for flags, fails if closed · 关着就失败
   check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");
   check(::fcntl(STDERR_FILENO, F_GETFD), "stderr");
 }
@@ -256,7 +259,7 @@ std::string input(std::string_view prompt) {
   std::string line;
   int byte = std::getchar();  // an int, because EOF is not a byte · EOF 不是字节，所以用 int
   for (; byte != EOF && byte != '\n'; byte = std::getchar()) line += static_cast<char>(byte);
-  if (std::ferror(stdin)) check(-1, "stdin");  // then what came before is no line · 半行不算一行
+  if (std::ferror(stdin)) check(-1, "stdin");  // half a line is not a line · 半行不算一行
   if (byte == EOF && line.empty()) write_all("\n");  // the prompt has none · 提示符没有自带换行
   return line;
 }

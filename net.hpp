@@ -18,11 +18,12 @@
 namespace net {
 
 // ADDR = (HOST, PORT): a host name or a dotted IPv4 address; a port in host byte order.
+// 主机名或点分的 IPv4 地址；端口是普通的整数（主机字节序）。
 struct Address {
   std::string host;
   std::uint16_t port = 0;
 };
-// "%s:%d" % ADDR: the address as text.
+// "%s:%d" % ADDR: the address as text. · 地址的文字形式
 std::string to_string(const Address& address);
 
 // s = socket.socket(...): owns one descriptor and closes it, in the destructor if not before. A
@@ -39,15 +40,18 @@ class Socket {
   Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   ~Socket() { close(); }
 
-  // s.setsockopt(level, name, value): sets an option whose value is an int.
+  // s.setsockopt(level, name, value): sets an option whose value is an int. · 设置整数选项
   void setsockopt(int level, int name, int value);
   // s.bind(ADDR): resolves the host and binds the socket to that address; port 0: any free port.
+  // 解析主机名，绑定到这个地址。端口写 0，就由系统挑一个。
   void bind(const Address& address);
-  // s.listen(backlog): lets peers connect; about `backlog` of them may wait to be accepted.
+  // s.listen(backlog): lets peers connect; about `backlog` of them may wait. · 允许客户端排队
   void listen(int backlog);
   // sock, addr = s.accept(): waits for a peer; returns its connection and its address.
+  // 等一个客户端，返回和它的连接，以及它的地址。
   std::pair<Socket, Address> accept();
   // s.connect(ADDR): resolves the host and waits until the connection is established.
+  // 解析主机名，等到连接建立。
   void connect(const Address& address);
 
   // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them. Once the peer has closed and
@@ -63,9 +67,9 @@ class Socket {
   // 反复发送，直到系统全部收下。
   void sendall(std::string_view data);
 
-  // s.getsockname(): the socket's local address, including a port that the system chose.
+  // s.getsockname(): the socket's own address, with the port that the system chose. · 本端地址
   Address getsockname() const;
-  // s.close(): closes the descriptor, if it is still open. Ignores errors.
+  // s.close(): closes the descriptor, if it is still open. Ignores errors. · 关闭
   void close() noexcept;
 
  private:
@@ -74,12 +78,13 @@ class Socket {
   int fd_;  // -1 if none
 };
 
-// Throws EBADF if stdin, stdout or stderr is closed. (Python notices that by itself.) Call it
-// before you open a socket, which might otherwise get the number of the closed one.
+// Throws EBADF if stdin, stdout or stderr is closed. (Python copes with that by itself.) Call it
+// before you open a socket: the socket might get the closed stream's number.
+// 三个标准流有一个关着，就抛出异常。打开 socket 之前先调用它。
 void require_standard_streams();
-// socket.gethostname(): this machine's own name.
+// socket.gethostname(): this machine's own name. · 本机的主机名
 std::string gethostname();
-// socket.gethostbyname(name): the name's first IPv4 address, dotted.
+// socket.gethostbyname(name): the name's first IPv4 address, dotted. · 主机名的第一个地址
 std::string gethostbyname(const std::string& name);
 // PORT = int(text): digits only, 0 to 65535; anything else throws std::invalid_argument.
 std::uint16_t parse_port(std::string_view text);
@@ -101,7 +106,7 @@ class TextDecoder {
 // print(text): writes UTF-8 text and a newline to stdout, unbuffered. Control characters other than
 // tab and newline become U+FFFD, so that a stranger's text cannot control a UTF-8 terminal. Throws
 // std::system_error if stdout fails. (If stdout is a pipe or socket that nobody reads any more,
-// SIGPIPE ends the program first, unless it is ignored.)
+// SIGPIPE ends the program first, unless the program ignores it.)
 // 输出文字和换行。控制字符换成 U+FFFD，免得对方操纵你的终端。
 void print(std::string_view text);
 
