@@ -18,8 +18,8 @@
 namespace net {
 
 // Python raises an exception if a call fails. A C function returns -1, which is easily overlooked,
-// and leaves the reason in errno. Other code may change errno, so we read it at once. (That is also
-// why `what` must be ready before the call: putting strings together may change errno.)
+// and leaves the reason in errno. Almost any other code may change errno, so we read it first of
+// all. (That is why callers put the text of `what` together before the call, not after it.)
 // 调用失败，Python 抛出异常；C 函数只返回 -1，原因在 errno 里。别的代码可能改掉它，所以马上读出来。
 static std::size_t check(ssize_t result, std::string_view what) {
   const int error = errno;
@@ -56,7 +56,7 @@ static sockaddr_in resolve(const Address& address) {
   // The first nullptr stands for a service like "http": our port is a number and needs no lookup.
   // 第一个 nullptr 是服务名的位置：端口已经是数字，不用查。
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, what);  // only then, errno has the reason · 原因在 errno
+  if (error == EAI_SYSTEM) check(-1, what);  // only then is the reason in errno · 原因在 errno
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr{};
   std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr: a sockaddr* · 类型不同，按字节复制
@@ -88,7 +88,7 @@ std::pair<Socket, Address> Socket::accept() {
   socklen_t size = sizeof addr;
   const int fd = retry_on_eintr([&] { return ::accept(fd_, as_sockaddr(addr), &size); });
   check(fd, "accept");
-  Socket sock(fd);  // closed now even if an error follows · 从这里起，出错也会关闭
+  Socket sock(fd);  // from here on, sock closes it · 从这里起，由 sock 负责关闭
   return {std::move(sock), to_address(addr)};
 }
 
@@ -132,7 +132,7 @@ std::size_t Socket::send(std::string_view data) {
 }
 
 void Socket::sendall(std::string_view data) {
-  // A short send has taken only the first part. · 可能只收下了前面一部分，再发剩下的
+  // send may take only the first part. · 可能只收下了前面一部分，再发剩下的
   while (!data.empty()) data.remove_prefix(send(data));
 }
 
@@ -144,8 +144,8 @@ Address Socket::getsockname() const {
 }
 
 void Socket::close() noexcept {
-  // Called once only, even if it fails: the number may be free by then, and already be the number
-  // of another file. So fd_ is -1 before the call.
+  // Call it only once, even if it fails: the number may be free by then, and may already belong to
+  // another file. So fd_ is set to -1 first.
   // 只调用一次，失败也不再试：这个编号可能已经是别的文件的了。
   if (fd_ != -1) ::close(std::exchange(fd_, -1));
 }
@@ -192,7 +192,7 @@ static Character first_character(std::string_view text) {
   std::size_t needed = 2;
   if (first >= 0xE0) needed = 3;
   if (first >= 0xF0) needed = 4;
-  // The second byte's range. For four first bytes it is narrower, to keep out what is named here.
+  // The second byte's range. Four first bytes narrow it, to exclude the cases on the right.
   // 第二个字节的范围。首字节是这四种时范围更窄，要排除的见右边：
   int lowest = 0x80, highest = 0xBF;
   if (first == 0xE0) lowest = 0xA0;   // E0 80 AF: another '/' (an overlong form · 过长编码)
@@ -224,7 +224,7 @@ std::string TextDecoder::decode(std::string_view bytes) {
   return text;
 }
 
-// Replaces what a terminal may obey instead of showing it: the control characters U+0000 to U+001F
+// Replaces what a terminal may obey instead of showing it, the control characters U+0000 to U+001F
 // (C0), U+007F, and U+0080 to U+009F (C1), which UTF-8 writes as C2 80 to C2 9F.
 // 替换终端会当作命令的控制字符。C1 在 UTF-8 里是 C2 80 到 C2 9F。
 static std::string printable(std::string_view text) {
@@ -252,8 +252,8 @@ void print(std::string_view text) { write_all(printable(text) + '\n'); }
 
 std::string input(std::string_view prompt) {
   write_all(prompt);
-  // If you type some text and then Ctrl-D twice, that ends the line, and stdin remembers an end of
-  // input. Without clearerr, the next input would return at once.
+  // If you type some text and then Ctrl-D twice, the line ends, and stdin remembers the end of the
+  // input. Without clearerr, the next call would return immediately.
   // 输入几个字再按两次 Ctrl-D，这一行就结束，但 stdin 会记住“已结束”；不清除，下次输入就立即返回。
   std::clearerr(stdin);
   std::string line;

@@ -54,8 +54,8 @@ class Socket {
   // 解析主机名，等到连接建立。
   void connect(const Address& address);
 
-  // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them. Once the peer has closed and
-  // all that it sent has been read, returns an empty string. bufsize must be at least 1.
+  // s.recv(bufsize): waits for bytes and returns 1 to bufsize of them, or an empty string once the
+  // peer has closed and nothing is left to read. bufsize must be at least 1.
   // 等待数据，返回 1 到 bufsize 个字节。对方已经关闭，数据也读完了，就返回空串。
   std::string recv(std::size_t bufsize);
   // s.send(data): sends once and returns how many bytes the system accepted, possibly fewer than
@@ -78,8 +78,8 @@ class Socket {
   int fd_;  // -1 if none
 };
 
-// Throws EBADF if stdin, stdout or stderr is closed. (Python copes with that by itself.) Call it
-// before you open a socket: the socket might get the closed stream's number.
+// Throws std::system_error (EBADF) if stdin, stdout or stderr is closed. Call it before you open a
+// socket, because the socket could get the closed stream's number. (Python copes with that itself.)
 // 三个标准流有一个关着，就抛出异常。打开 socket 之前先调用它。
 void require_standard_streams();
 // socket.gethostname(): this machine's own name. · 本机的主机名
