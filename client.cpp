@@ -8,7 +8,7 @@ using net::input, net::print;
 
 constexpr std::size_t BUFSIZE = 1024;  // BUFSIZ is taken by <stdio.h> · BUFSIZ 已被 <stdio.h> 占用
 
-// Messages that the script lacks go to stderr. · 脚本里没有的提示，写到 stderr
+// Messages that are not the script's go to stderr. · 脚本里没有的提示，写到 stderr
 static void note(const std::string& text) { std::fprintf(stderr, "client: %s\n", text.c_str()); }
 
 void sock_client_data(const net::Address& ADDR) {
@@ -41,7 +41,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    net::require_standard_streams();  // or a socket could become stdin · 免得被 socket 占用
+    net::require_standard_streams();  // or a socket could become stdin · 免得 socket 占用 0 号
     // initialise · 初始化
     const std::string HOST = argv[1];  // the server's public IP · 服务器的公网 IP
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");

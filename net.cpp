@@ -192,7 +192,7 @@ static Character first_character(std::string_view text) {
   std::size_t needed = 2;
   if (first >= 0xE0) needed = 3;
   if (first >= 0xF0) needed = 4;
-  // The second byte's range. Four first bytes narrow it, to exclude the cases on the right.
+  // The second byte's range. Four values of the first byte narrow it: see the right.
   // 第二个字节的范围。首字节是这四种时范围更窄，要排除的见右边：
   int lowest = 0x80, highest = 0xBF;
   if (first == 0xE0) lowest = 0xA0;   // E0 80 AF: another '/' (an overlong form · 过长编码)

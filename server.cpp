@@ -8,7 +8,7 @@ using net::input, net::print;
 
 constexpr std::size_t BUFSIZE = 1024;  // BUFSIZ is taken by <stdio.h> · BUFSIZ 已被 <stdio.h> 占用
 
-// What the script does not print, we note on stderr. · 脚本里没有的提示，写到 stderr
+// Messages that are not the script's go to stderr. · 脚本里没有的提示，写到 stderr
 static void note(const std::string& text) { std::fprintf(stderr, "server: %s\n", text.c_str()); }
 
 void socket_service_data(const net::Address& ADDR) {
@@ -31,7 +31,7 @@ void socket_service_data(const net::Address& ADDR) {
     // receive · 收
     std::string buf = sock.recv(BUFSIZE);
     const std::string buf1 = decoder.decode(buf);
-    if (buf.empty()) {  // not buf1, which half a character leaves empty · 半个汉字时 buf1 也空
+    if (buf.empty()) {  // half a character leaves buf1 empty, too · 半个汉字时 buf1 也空
       note("the client closed the connection");
       break;
     }
@@ -51,7 +51,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    net::require_standard_streams();  // all open, or a socket takes the number · 免得被 socket 占用
+    net::require_standard_streams();  // or a socket could become stdin · 免得 socket 占用 0 号
     // initialise · 初始化
     const std::string name = net::gethostname();
     // if not given, what this machine's name resolves to · 没有参数时用本机主机名对应的 IP
