@@ -7,13 +7,13 @@
 
 #include <sys/socket.h>  // AF_INET, SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR
 
-#include <cstddef>
-#include <cstdint>
-#include <stdexcept>
+#include <cstddef>    // size_t
+#include <cstdint>    // uint16_t
+#include <stdexcept>  // runtime_error, invalid_argument
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
+#include <utility>  // exchange, pair
 
 namespace net {
 
@@ -33,7 +33,7 @@ std::string to_string(const Address& address);
 class Socket {
  public:
   // socket.socket(family, type): opens a socket. SOCK_STREAM is TCP; the family must be AF_INET
-  // (IPv4).
+  // (IPv4). · 打开一个 socket；family 只能是 AF_INET（IPv4）
   Socket(int family, int type);
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
@@ -87,6 +87,7 @@ std::string gethostname();
 // socket.gethostbyname(name): the name's first IPv4 address, dotted. · 主机名的第一个地址
 std::string gethostbyname(const std::string& name);
 // PORT = int(text): digits only, 0 to 65535; anything else throws std::invalid_argument.
+// 只能是数字，0 到 65535，否则抛出异常。
 std::uint16_t parse_port(std::string_view text);
 
 // buf.decode('utf-8'), for a stream that may be split anywhere: an incomplete character at the end
@@ -107,7 +108,7 @@ class TextDecoder {
 // tab and newline become U+FFFD, so that a stranger's text cannot control a UTF-8 terminal. Throws
 // std::system_error if stdout fails. (If stdout is a pipe or socket that nobody reads any more,
 // SIGPIPE ends the program first, unless the program ignores it.)
-// 输出文字和换行。控制字符换成 U+FFFD，免得对方操纵你的终端。
+// 输出文字和换行。控制字符换成 U+FFFD，免得对方操纵你的终端。没有人读时，先收到 SIGPIPE。
 void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;
