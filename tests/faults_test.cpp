@@ -144,11 +144,11 @@ ssize_t __wrap_send(int fd, const void* bytes, size_t size, int flags) {
 
 namespace {
 
-// `count` bytes in which each differs from its neighbours.
+// `count` letters in which each differs from its neighbours.
 std::string pattern(std::size_t count) {
-  std::string bytes(count, '\0');
-  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<char>(i * 31 + i / 251);
-  return bytes;
+  std::string all(count, '\0');
+  for (std::size_t i = 0; i < count; ++i) all[i] = static_cast<char>('a' + (i * 31 + i / 251) % 26);
+  return all;
 }
 
 // Starts the peer of a test in a thread that the storm spares; get() waits for it and rethrows its
