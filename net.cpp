@@ -224,9 +224,9 @@ std::string TextDecoder::decode(std::string_view bytes) {
   return text;
 }
 
-// Replaces what a terminal may obey instead of showing it, the control characters U+0000 to U+001F
-// (C0), U+007F, and U+0080 to U+009F (C1), which UTF-8 writes as C2 80 to C2 9F.
-// 替换终端会当作命令的控制字符。C1 在 UTF-8 里是 C2 80 到 C2 9F。
+// Replaces what a terminal may obey instead of showing it: the control characters from U+0000 to
+// U+001F and U+007F (c0), and from U+0080 to U+009F (c1), which UTF-8 writes as C2 80 to C2 9F.
+// 替换终端会当作命令的控制字符。U+0080 到 U+009F 在 UTF-8 里是 C2 80 到 C2 9F。
 static std::string printable(std::string_view text) {
   std::string shown;
   std::size_t copied = 0;  // text[copied:i] may be shown, but is not yet in shown
