@@ -192,7 +192,7 @@ static Character first_character(std::string_view text) {
   std::size_t needed = 2;
   if (first >= 0xE0) needed = 3;
   if (first >= 0xF0) needed = 4;
-  // The second byte's range. Four values of the first byte narrow it: see the right.
+  // The second byte's range. Four values of the first byte narrow it, to exclude what follows here.
   // 第二个字节的范围。首字节是这四种时范围更窄，要排除的见右边：
   int lowest = 0x80, highest = 0xBF;
   if (first == 0xE0) lowest = 0xA0;   // E0 80 AF: another '/' (an overlong form · 过长编码)
@@ -260,7 +260,7 @@ std::string input(std::string_view prompt) {
   int byte = std::getchar();  // an int, because EOF is not a byte · EOF 不是字节，所以用 int
   for (; byte != EOF && byte != '\n'; byte = std::getchar()) line += static_cast<char>(byte);
   if (std::ferror(stdin)) check(-1, "stdin");  // half a line is not a line · 半行不算一行
-  if (byte == EOF && line.empty()) write_all("\n");  // the prompt has none · 提示符没有自带换行
+  if (byte == EOF && line.empty()) write_all("\n");  // the prompt has no newline · 提示符没有换行
   return line;
 }
 

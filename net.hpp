@@ -1,7 +1,7 @@
 // What the two scripts take from Python, in C++. Most comments begin with Python's own line.
-// Errors are exceptions, as in Python. A failed call throws std::system_error: code() is errno's
-// value, what() a text like "connect 99.100.101.102:7000: Connection refused". A host that cannot
-// be resolved throws std::runtime_error. A socket call that a signal interrupts is resumed.
+// Errors are exceptions, as in Python. A failed call throws std::system_error: code() holds the
+// errno value, and what() is a text like "connect 99.100.101.102:7000: Connection refused". A host
+// that cannot be resolved throws std::runtime_error. Calls interrupted by a signal are resumed.
 // 出错就抛出异常，和 Python 一样。socket 调用被信号打断，会自动继续。
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace net {
 
-// ADDR = (HOST, PORT): a host name or a dotted IPv4 address; a port in host byte order.
+// ADDR = (HOST, PORT): a host name or a dotted IPv4 address; a port (host byte order).
 // 主机名或点分的 IPv4 地址；端口是普通的整数（主机字节序）。
 struct Address {
   std::string host;

@@ -43,7 +43,7 @@ void socket_service_data(const net::Address& ADDR) {
   }
   // close · 关闭
   sock.close();
-}  // s closes itself here; after an error, sock too (RAII) · s 在此自动关闭；出错时两个都在此关闭
+}  // s closes itself here; after an error, so does sock (RAII) · s 在此自动关闭；出错时 sock 也是
 
 int main(int argc, char* argv[]) {
   if (argc > 3 || (argc > 1 && argv[1][0] == '-')) {
@@ -51,7 +51,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    net::require_standard_streams();  // or a socket could become stdin · 免得 socket 占用 0 号
+    net::require_standard_streams();  // so that no socket gets their numbers · 免得 socket 占用
     // initialise · 初始化
     const std::string name = net::gethostname();
     // if not given, what this machine's name resolves to · 没有参数时用本机主机名对应的 IP

@@ -1,5 +1,5 @@
-// README, Build it, step 1: grades the reader's own lines.hpp. Without that file, there is nothing
-// to grade.
+// README, Build it, steps 2 and 6: grades the reader's own lines.hpp. Without that file, there is
+// nothing to grade.
 #if __has_include("lines.hpp")
 #include "lines.hpp"
 
