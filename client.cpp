@@ -41,7 +41,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    net::require_standard_streams();  // so that no socket gets their numbers · 免得 socket 占用
+    net::require_standard_streams();  // or a socket could get their numbers · 免得 socket 占用
     // initialise · 初始化
     const std::string HOST = argv[1];  // the server's public IP · 服务器的公网 IP
     const std::uint16_t PORT = net::parse_port(argc > 2 ? argv[2] : "7000");

@@ -19,7 +19,7 @@ namespace net {
 
 // Python raises an exception if a call fails. A C function returns -1, which is easily overlooked,
 // and leaves the reason in errno. Almost any other code may change errno, so we read it first of
-// all. (That is why callers put the text of `what` together before the call, not after it.)
+// all. (For the same reason, the callers have the text for `what` ready before the call.)
 // 调用失败，Python 抛出异常；C 函数只返回 -1，原因在 errno 里。别的代码可能改掉它，所以马上读出来。
 static std::size_t check(ssize_t result, std::string_view what) {
   const int error = errno;
@@ -30,7 +30,7 @@ static std::size_t check(ssize_t result, std::string_view what) {
 // If a signal with a handler comes while a call waits, the call may fail with EINTR. Python then
 // calls again (PEP 475), and so do we, except in connect, close and input. `call` is a lambda,
 // [&] { ... }: a function without a name.
-// 正在等待时来了信号，调用可能失败，errno 是 EINTR。和 Python 一样，再调用一次。
+// 正在等待时来了信号，调用可能失败，errno 是 EINTR。和 Python 一样，再调用一次，除了上面三处。
 template <typename Call>
 static auto retry_on_eintr(Call call) {
   auto result = call();
@@ -56,7 +56,7 @@ static sockaddr_in resolve(const Address& address) {
   // The first nullptr stands for a service like "http": our port is a number and needs no lookup.
   // 第一个 nullptr 是服务名的位置：端口已经是数字，不用查。
   const int error = ::getaddrinfo(address.host.c_str(), nullptr, &hints, &list);
-  if (error == EAI_SYSTEM) check(-1, what);  // only then is the reason in errno · 原因在 errno
+  if (error == EAI_SYSTEM) check(-1, what);  // only then is the reason in errno · 这时才看 errno
   if (error != 0) throw std::runtime_error(what + ": " + ::gai_strerror(error));
   sockaddr_in addr{};
   std::memcpy(&addr, list->ai_addr, sizeof addr);  // ai_addr: a sockaddr* · 类型不同，按字节复制
@@ -152,7 +152,7 @@ void Socket::close() noexcept {
 
 // A new socket gets the lowest free number. If stdin is closed, that number is 0, and input would
 // read from the peer; if stdout is (1), print would write to the peer.
-// 新 socket 用最小的空闲编号。stdin（0）如果关着，socket 就成了 0，input 读到的是对方的数据。
+// 新 socket 用最小的空闲编号。stdin（0）如果关着，socket 就成了 0，input 会去读对方的数据。
 void require_standard_streams() {
   check(::fcntl(STDIN_FILENO, F_GETFD), "stdin");  // asks for flags, fails if closed · 关着就失败
   check(::fcntl(STDOUT_FILENO, F_GETFD), "stdout");

@@ -61,7 +61,7 @@ class Socket {
   // s.send(data): sends once and returns how many bytes the system accepted, possibly fewer than
   // given (the compiler warns if you ignore the result). It never raises SIGPIPE: once the peer has
   // reset the connection, it throws, like any other failed call (EPIPE, say, or ECONNRESET).
-  // 只发送一次，返回系统收下的字节数，可能比给它的少。
+  // 只发送一次，返回系统收下的字节数，可能比给它的少。对方重置了连接，就抛出异常。
   [[nodiscard]] std::size_t send(std::string_view data);
   // s.sendall(data): sends until the system has accepted every byte, or a send fails.
   // 反复发送，直到系统全部收下。
@@ -108,7 +108,7 @@ class TextDecoder {
 // tab and newline become U+FFFD, so that a stranger's text cannot control a UTF-8 terminal. Throws
 // std::system_error if stdout fails. (If stdout is a pipe or socket that nobody reads any more,
 // SIGPIPE ends the program first, unless the program ignores it.)
-// 输出文字和换行。控制字符换成 U+FFFD，免得对方操纵你的终端。没有人读时，先收到 SIGPIPE。
+// 输出文字和换行。控制字符换成 U+FFFD，免得对方操纵你的终端。管道没人读时，SIGPIPE 先结束程序。
 void print(std::string_view text);
 
 // input(prompt): writes the prompt, waits for a line on stdin and returns it without its newline;

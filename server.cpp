@@ -51,7 +51,7 @@ int main(int argc, char* argv[]) {
     return 2;
   }
   try {
-    net::require_standard_streams();  // so that no socket gets their numbers · 免得 socket 占用
+    net::require_standard_streams();  // or a socket could get their numbers · 免得 socket 占用
     // initialise · 初始化
     const std::string name = net::gethostname();
     // if not given, what this machine's name resolves to · 没有参数时用本机主机名对应的 IP
