@@ -1,7 +1,7 @@
 // What the two scripts take from Python, in C++. Most comments begin with Python's own line.
 // Errors are exceptions, as in Python. A failed call throws std::system_error: code() holds the
 // errno value, and what() is a text like "connect 99.100.101.102:7000: Connection refused". A host
-// that cannot be resolved throws std::runtime_error. Calls interrupted by a signal are resumed.
+// that cannot be resolved throws std::runtime_error. Socket calls resume after a signal.
 // 出错就抛出异常，和 Python 一样。socket 调用被信号打断，会自动继续。
 #pragma once
 
