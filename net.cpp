@@ -124,9 +124,9 @@ std::string Socket::recv(std::size_t bufsize) {
 }
 
 std::size_t Socket::send(std::string_view data) {
-  // After a reset by the peer, send would raise the signal SIGPIPE, which kills the process. Python
+  // After a reset by the peer, send may raise the signal SIGPIPE, which kills the process. Python
   // ignores SIGPIPE in the whole process. A library should not, so each send asks for an error.
-  // 对方重置连接后再发，会引发 SIGPIPE，杀死进程。这里不要信号，只要错误码。
+  // 对方重置连接后再发，可能引发 SIGPIPE，杀死进程。这里不要信号，只要错误码。
   const auto call = [&] { return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL); };
   return check(retry_on_eintr(call), "send");
 }
